@@ -1,0 +1,62 @@
+// Builds the addon (CMake, incremental) and the TypeScript layer: `build.mjs [native|ts] [--werror]`.
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { isMain, root, run, runNode, runTool } from './process.mjs';
+import { installCommand, missingPackages } from './toolchain.mjs';
+
+function cachedWerror() {
+  try {
+    const cache = readFileSync(path.join(root, 'build/CMakeCache.txt'), 'utf8');
+    return /^HEBB_WERROR:BOOL=ON$/m.test(cache) ? 'ON' : 'OFF';
+  } catch {
+    return null;
+  }
+}
+
+/** Brings build/Release/hebb.node up to date; without `werror` a tree already configured keeps its setting. */
+export async function buildNative({ werror = false, stream = false } = {}) {
+  const missing = missingPackages();
+  if (missing.length > 0) {
+    const output = `build: ${missing.join(', ')} not found; run: ${installCommand(missing)}\n`;
+    return { code: 1, output };
+  }
+  const cached = cachedWerror();
+  if (cached === null || (werror && cached === 'OFF')) {
+    const setting = werror ? 'ON' : 'OFF';
+    const configured = await runTool('cmake-js', ['configure', `--CDHEBB_WERROR=${setting}`], { stream });
+    if (configured.code !== 0) return configured;
+  }
+  const jobs = String(availableParallelism());
+  const built = await run('cmake', ['--build', 'build', '--parallel', jobs], { stream });
+  if (built.code !== 0) return built;
+  const binaries = readdirSync(path.join(root, 'build/Release')).filter(name => name.endsWith('.node'));
+  if (binaries.join() === 'hebb.node') return built;
+  // node-gyp-build and prebuildify take the first file they see.
+  const output = `build: build/Release holds ${binaries.join(', ') || 'no .node file'}; it must hold hebb.node alone\n`;
+  return { code: 1, output };
+}
+
+/** Compiles ts/ into dist/cjs and writes the ESM facade over it; the addon must be there. */
+export async function buildTs() {
+  rmSync(path.join(root, 'dist'), { recursive: true, force: true });
+  const compiled = await runTool('tsc', ['-p', 'tsconfig.json']);
+  return compiled.code === 0 ? runNode('scripts/esm-facade.mjs') : compiled;
+}
+
+async function main() {
+  const what = process.argv.slice(2).filter(word => !word.startsWith('--'));
+  const known = what.every(word => word === 'native' || word === 'ts');
+  if (!known) {
+    console.error(`build: unknown part ${what.join(' ')}; use native, ts or nothing for both`);
+    return 2;
+  }
+  const werror = process.argv.includes('--werror');
+  let result = { code: 0, output: '' };
+  if (what.length === 0 || what.includes('native')) result = await buildNative({ werror, stream: true });
+  if (result.code === 0 && (what.length === 0 || what.includes('ts'))) result = await buildTs();
+  process.stdout.write(result.output);
+  return result.code;
+}
+
+if (isMain(import.meta.url)) process.exitCode = await main();
