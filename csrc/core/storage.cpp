@@ -1,0 +1,16 @@
+// Ownership of blocks.
+#include "core/storage.h"
+
+namespace hebb {
+
+Storage::~Storage() {
+  if (block_ != nullptr && owned_) block_->owner->release(block_);
+}
+
+void Storage::move_to(Block* block) noexcept {
+  if (block_ != nullptr && owned_) block_->owner->release(block_);
+  block_ = block;
+  owned_ = true;
+}
+
+}  // namespace hebb
