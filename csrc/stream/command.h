@@ -1,0 +1,115 @@
+// Command: one kernel call as a plain value, and Slot: the kernel family's entry that says what runs on which device.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "core/dtype.h"
+#include "core/inline.h"
+
+namespace hebb {
+struct Block;
+}
+
+namespace hebb::stream {
+
+class Context;
+struct Command;
+
+inline constexpr int kRank = 8;
+
+enum class Role : uint8_t { kIn, kOut, kInOut };
+
+// A strided view as a kernel sees it. A constant has no data; slots that take one say so in their traits.
+struct Operand {
+  void* data = nullptr;  // the view's first element; null for a constant
+  Block* block = nullptr;
+  double constant = 0;
+  DType dtype = DType::kF32;
+  Role role = Role::kIn;
+  uint8_t rank = 0;
+  int64_t shape[kRank] = {};
+  int64_t strides[kRank] = {};  // in elements
+
+  HEBB_INLINE bool is_constant() const { return block == nullptr; }
+  template <class T>
+  HEBB_INLINE T* as() const {
+    return static_cast<T*>(data);
+  }
+  HEBB_INLINE int64_t size() const {
+    int64_t count = 1;
+    for (int i = 0; i < rank; ++i) count *= shape[i];
+    return count;
+  }
+};
+
+// A named field of a parameter struct, for printing, comparing and the C ABI of the CUDA library.
+enum class FieldType : uint8_t { kInt, kFloat, kBool };
+struct Field {
+  const char* name;
+  FieldType type;  // kInt: int64_t, kFloat: double, kBool: bool
+  uint16_t offset;
+  uint16_t count;  // > 1 for an array
+};
+struct Layout {
+  const char* name;
+  uint16_t size;
+  uint16_t count;
+  const Field* fields;
+};
+
+using Kernel = void (*)(const Command& command, Context& context);
+
+// One formula over contiguous tiles in the compute type: eager element-wise kernels run one, fused programs several.
+// out is of the compute type, or uint8_t where the slot is a predicate.
+using TileFunction = void (*)(void* out, const void* const* in, int count, const double* scalars);
+
+// What passes may know of a slot; nothing above kernels/ asks for a slot by name.
+struct Traits {
+  uint8_t min_inputs = 0;        // operands that must be inputs, for checking; 0 = any
+  bool elementwise = false;      // output element i depends on input elements i alone
+  bool predicate = false;        // an element-wise formula whose result is bool
+  bool takes_constants = false;  // reads operands without memory
+  bool takes_strides = false;    // reads inputs of any layout; else submit makes them contiguous
+  bool writes_state = false;     // skipped, not poisoned, where an input is poisoned
+  bool random = false;           // draws from the generator
+  bool guard = false;            // checks its data and may report a fault
+};
+
+struct Slot {
+  const char* name;
+  Traits traits;
+  const Layout* params = nullptr;
+  // What a guard says: {value}, {position} and {limit} are filled in.
+  const char* fault_text = nullptr;
+  // Filled at load with the best instruction set; an empty one means the device has no kernel.
+  Kernel cpu = nullptr;
+  Kernel cuda = nullptr;
+  // For element-wise slots, by compute type: f32, f64, i32, i64 (index with tile_index).
+  TileFunction tiles[4] = {};
+};
+
+HEBB_INLINE int tile_index(DType compute) {
+  return compute == DType::kF32 ? 0 : compute == DType::kF64 ? 1 : compute == DType::kI32 ? 2 : 3;
+}
+
+inline constexpr int kInlineOperands = 4;
+inline constexpr int kParamBytes = 128;
+
+// Operand order: outputs first, then inputs. `operands` points at inline storage or at a block owned by the queue.
+struct Command {
+  const Slot* slot = nullptr;
+  int operand_count = 0;
+  const Operand* operands = nullptr;
+  alignas(8) unsigned char params[kParamBytes] = {};
+
+  template <class P>
+  HEBB_INLINE const P& param() const {
+    static_assert(sizeof(P) <= kParamBytes && __is_trivially_copyable(P));
+    return *reinterpret_cast<const P*>(params);
+  }
+  HEBB_INLINE const Operand& operator[](int index) const { return operands[index]; }
+};
+
+}  // namespace hebb::stream

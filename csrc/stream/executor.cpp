@@ -1,0 +1,94 @@
+// The executor's loop: serve every stream a few commands, spin a while, then park.
+#include "stream/executor.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "stream/stream.h"
+
+namespace hebb::stream {
+
+namespace {
+
+// Waking a parked thread costs the submitter about 14 us, so the gaps of an eager loop are spun through.
+constexpr auto kSpin = std::chrono::microseconds(100);
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+Executor::Executor(Runtime runtime) : runtime_(runtime), thread_([this] { loop(); }) {}
+
+Executor::~Executor() {
+  stopping_.store(true);
+  {
+    std::lock_guard lock(park_mutex_);
+  }
+  park_signal_.notify_one();
+  thread_.join();
+}
+
+void Executor::attach(Stream* stream) {
+  std::lock_guard lock(streams_mutex_);
+  streams_.push_back(stream);
+}
+
+void Executor::detach(Stream* stream) {
+  // serve() holds the mutex while it runs a stream's commands.
+  std::lock_guard lock(streams_mutex_);
+  streams_.erase(std::remove(streams_.begin(), streams_.end(), stream), streams_.end());
+}
+
+void Executor::wake() {
+  // Pairs with park(): either the parked flag is seen here or the new work is seen there.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!parked_.load(std::memory_order_relaxed)) return;
+  {
+    std::lock_guard lock(park_mutex_);
+  }
+  park_signal_.notify_one();
+}
+
+bool Executor::serve() {
+  std::lock_guard lock(streams_mutex_);
+  bool worked = false;
+  for (Stream* stream : streams_) worked = stream->run_some() || worked;
+  return worked;
+}
+
+void Executor::park() {
+  std::unique_lock lock(park_mutex_);
+  parked_.store(true, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const auto has_work = [this] {
+    if (stopping_.load()) return true;
+    std::lock_guard streams(streams_mutex_);
+    return std::any_of(streams_.begin(), streams_.end(), [](Stream* s) { return !s->idle(); });
+  };
+  park_signal_.wait(lock, has_work);
+  parked_.store(false, std::memory_order_relaxed);
+}
+
+void Executor::loop() {
+  if (runtime_.start != nullptr) runtime_.start();
+  auto last_work = std::chrono::steady_clock::now();
+  int quiet = 0;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    if (serve()) {
+      quiet = 0;
+      continue;
+    }
+    if (quiet == 0) last_work = std::chrono::steady_clock::now();
+    relax();
+    if (++quiet % 64 == 0 && std::chrono::steady_clock::now() - last_work > kSpin) {
+      park();
+      quiet = 0;
+    }
+  }
+}
+
+}  // namespace hebb::stream

@@ -1,0 +1,53 @@
+// Executor: the one thread of a device that runs commands, serving the streams of all environments in turn.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "stream/context.h"
+
+namespace hebb::stream {
+
+class Stream;
+
+// What a device gives its executor.
+struct Runtime {
+  Threads (*threads)(int count) = nullptr;
+  // Called once on the executor thread: floating-point environment, signal mask, name.
+  void (*start)() = nullptr;
+};
+
+class Executor {
+ public:
+  explicit Executor(Runtime runtime);
+  // Every stream must have been detached.
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  const Runtime& runtime() const { return runtime_; }
+  void attach(Stream* stream);
+  // Returns when the executor holds no reference to the stream any more.
+  void detach(Stream* stream);
+  // Called by a stream after it has appended work.
+  void wake();
+
+ private:
+  void loop();
+  bool serve();
+  void park();
+
+  Runtime runtime_;
+  std::mutex streams_mutex_;
+  std::vector<Stream*> streams_;
+  std::mutex park_mutex_;
+  std::condition_variable park_signal_;
+  std::atomic<bool> parked_{false};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace hebb::stream

@@ -1,0 +1,104 @@
+// The executing side of a stream: poison, kernels, faults and host tasks.
+#include <algorithm>
+#include <string>
+
+#include "stream/stream.h"
+
+namespace hebb::stream {
+
+namespace {
+
+// Commands a stream may run before the next one has its turn.
+constexpr int kTurn = 64;
+
+void replace_all(std::string& text, const std::string& mark, int64_t value) {
+  for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at)) {
+    text.replace(at, mark.size(), std::to_string(value));
+  }
+}
+
+}  // namespace
+
+bool Stream::run_some() {
+  int count = 0;
+  while (count < kTurn && !idle() && !cancelled_.load(std::memory_order_relaxed)) {
+    const uint64_t index = completed_.load(std::memory_order_relaxed);
+    run(ring_[index % kQueueLength]);
+    completed_.store(index + 1, std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (waiting_.load(std::memory_order_relaxed)) {
+      {
+        std::lock_guard lock(wait_mutex_);
+      }
+      wait_signal_.notify_all();
+    }
+    ++count;
+  }
+  return count > 0;
+}
+
+void Stream::run(Entry& entry) {
+  if (entry.command.slot != nullptr) {
+    run_kernel(entry);
+    entry.more_operands.reset();
+    return;
+  }
+  const uint32_t fault = entry.task_block == nullptr ? 0 : entry.task_block->fault;
+  entry.task(fault == 0 ? nullptr : look_up(fault));
+  entry.task = nullptr;
+}
+
+void Stream::run_kernel(Entry& entry) {
+  const Command& command = entry.command;
+  uint32_t fault = 0;
+  for (int i = 0; i < command.operand_count && fault == 0; ++i) {
+    const Operand& operand = command[i];
+    if (operand.role != Role::kOut && operand.block != nullptr) fault = operand.block->fault;
+  }
+  // What must not take a poisoned value keeps its own.
+  if (fault != 0 && command.slot->traits.writes_state) return;
+  if (fault == 0) {
+    Threads threads = executor_.runtime().threads(entry.threads);
+    Context context(threads);
+    command.slot->cpu(command, context);
+    if (context.fault().set) fault = add_fault(*command.slot, context.fault());
+  }
+  for (int i = 0; i < command.operand_count; ++i) {
+    const Operand& operand = command[i];
+    if (operand.role != Role::kIn) operand.block->fault = fault;
+  }
+}
+
+uint32_t Stream::add_fault(const Slot& slot, const Fault& fault) {
+  std::string message = slot.fault_text != nullptr ? slot.fault_text : std::string(slot.name) + ": bad value {value}";
+  replace_all(message, "{value}", fault.value);
+  replace_all(message, "{position}", fault.position);
+  replace_all(message, "{limit}", fault.limit);
+  const size_t colon = message.find(": ");
+  std::lock_guard lock(fault_mutex_);
+  faults_.push_back(
+      std::make_unique<Error>(ErrorKind::kValue, message.substr(0, colon), message.substr(colon + 2)));
+  const auto id = static_cast<uint32_t>(faults_.size());
+  if (untold_.load(std::memory_order_relaxed) == 0) untold_.store(id, std::memory_order_release);
+  return id;
+}
+
+const Error* Stream::look_up(uint32_t fault) {
+  std::lock_guard lock(fault_mutex_);
+  if (untold_.load(std::memory_order_relaxed) == fault) untold_.store(0, std::memory_order_relaxed);
+  return faults_[fault - 1].get();
+}
+
+std::optional<Error> Stream::take_fault() {
+  std::lock_guard lock(fault_mutex_);
+  const uint32_t id = untold_.exchange(0);
+  if (id == 0) return std::nullopt;
+  return *faults_[id - 1];
+}
+
+std::optional<Error> Stream::fault_of(const Block& block) {
+  if (block.fault == 0) return std::nullopt;
+  return *look_up(block.fault);
+}
+
+}  // namespace hebb::stream

@@ -1,0 +1,170 @@
+// The submitting side of a stream: accepted layouts, the ring, waiting.
+#include "stream/stream.h"
+
+#include <chrono>
+#include <string>
+
+namespace hebb::stream {
+
+namespace {
+
+thread_local Stream* current_stream = nullptr;
+
+bool is_contiguous(const Operand& operand) {
+  int64_t expected = 1;
+  for (int axis = operand.rank - 1; axis >= 0; --axis) {
+    if (operand.shape[axis] == 0) return true;
+    if (operand.shape[axis] != 1 && operand.strides[axis] != expected) return false;
+    expected *= operand.shape[axis];
+  }
+  return true;
+}
+
+// A contiguous operand of the same shape and dtype in other memory.
+Operand packed_like(const Operand& operand, Block* block) {
+  Operand packed = operand;
+  packed.block = block;
+  packed.data = block->data;
+  int64_t stride = 1;
+  for (int axis = operand.rank - 1; axis >= 0; --axis) {
+    packed.strides[axis] = stride;
+    stride *= operand.shape[axis];
+  }
+  return packed;
+}
+
+bool writes_nothing(const Operand* operands, int count) {
+  for (int i = 0; i < count; ++i) {
+    if (operands[i].role != Role::kIn && operands[i].size() > 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Stream::Stream(Executor& executor, Allocator& allocator, const Slot& copy)
+    : executor_(executor), allocator_(allocator), copy_(copy), ring_(new Entry[kQueueLength]) {
+  executor_.attach(this);
+}
+
+Stream::~Stream() {
+  cancelled_.store(true);
+  executor_.detach(this);
+  if (current_stream == this) current_stream = nullptr;
+}
+
+Stream& Stream::current() {
+  if (current_stream == nullptr) {
+    throw Error(ErrorKind::kState, "stream", "this thread has no environment; load the addon here first");
+  }
+  return *current_stream;
+}
+
+void Stream::set_current(Stream* stream) { current_stream = stream; }
+
+Block* Stream::allocate(size_t bytes) {
+  Block* block = nullptr;
+  try {
+    block = allocator_.allocate(bytes);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kMemory) throw;
+    // What is cached in pieces of the wrong size may do after a trim.
+    drain();
+    if (allocator_.trim() == 0) throw;
+    block = allocator_.allocate(bytes);
+  }
+  block->fresh = true;
+  return block;
+}
+
+Operand Stream::accepted(const Slot& slot, const Operand& operand, std::vector<Block*>& copies) {
+  if (operand.role != Role::kIn) return operand;
+  const bool fits = operand.is_constant() ? slot.traits.takes_constants : slot.traits.takes_strides || is_contiguous(operand);
+  if (fits) return operand;
+  Block* block = allocate(static_cast<size_t>(operand.size() * item_size(operand.dtype)));
+  copies.push_back(block);
+  Operand packed = packed_like(operand, block);
+  Operand pair[2] = {packed, operand};
+  pair[0].role = Role::kOut;
+  push_command(copy_, pair, 2, nullptr, 0);
+  return packed;
+}
+
+void Stream::submit(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes) {
+  if (slot.cpu == nullptr) throw Error(ErrorKind::kDevice, slot.name, "no cpu kernel; available: none");
+  if (writes_nothing(operands, count)) return;
+  std::vector<Block*> copies;
+  std::vector<Operand> list;
+  list.reserve(static_cast<size_t>(count));
+  try {
+    for (int i = 0; i < count; ++i) list.push_back(accepted(slot, operands[i], copies));
+  } catch (...) {
+    for (Block* block : copies) allocator_.release(block);
+    throw;
+  }
+  push_command(slot, list.data(), count, params, param_bytes);
+  // Released before they are used: later commands that get this memory run after this one.
+  for (Block* block : copies) allocator_.release(block);
+}
+
+void Stream::push_command(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes) {
+  Entry& entry = reserve();
+  entry.command.slot = &slot;
+  entry.command.operand_count = count;
+  Operand* place = entry.inline_operands;
+  if (count > kInlineOperands) {
+    entry.more_operands.reset(new Operand[static_cast<size_t>(count)]);
+    place = entry.more_operands.get();
+  }
+  for (int i = 0; i < count; ++i) {
+    place[i] = operands[i];
+    if (place[i].role == Role::kIn) continue;
+    // The first write of a part clears the poison that the memory's former contents may have had.
+    if (place[i].block->fresh) place[i].role = Role::kOut;
+    place[i].block->fresh = false;
+  }
+  entry.command.operands = place;
+  if (param_bytes > 0) std::memcpy(entry.command.params, params, param_bytes);
+  entry.threads = threads();
+  publish();
+}
+
+void Stream::then(Task task, const Block* block) {
+  Entry& entry = reserve();
+  entry.command.slot = nullptr;
+  entry.task = std::move(task);
+  entry.task_block = block;
+  publish();
+}
+
+Stream::Entry& Stream::reserve() {
+  const uint64_t next = submitted_.load(std::memory_order_relaxed);
+  if (next - completed_.load(std::memory_order_acquire) >= kQueueLength) wait_for(next - kQueueLength / 2);
+  return ring_[next % kQueueLength];
+}
+
+void Stream::publish() {
+  submitted_.fetch_add(1, std::memory_order_release);
+  executor_.wake();
+}
+
+bool Stream::idle() const {
+  return completed_.load(std::memory_order_acquire) == submitted_.load(std::memory_order_acquire);
+}
+
+void Stream::drain() { wait_for(submitted_.load(std::memory_order_relaxed)); }
+
+void Stream::wait_for(uint64_t ticket) {
+  const auto done = [&] { return completed_.load(std::memory_order_acquire) >= ticket; };
+  const auto start = std::chrono::steady_clock::now();
+  while (!done()) {
+    if (std::chrono::steady_clock::now() - start < std::chrono::microseconds(20)) continue;
+    std::unique_lock lock(wait_mutex_);
+    waiting_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    wait_signal_.wait(lock, done);
+    waiting_.store(false, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace hebb::stream

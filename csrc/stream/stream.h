@@ -1,0 +1,100 @@
+// Stream: the bounded queue of commands of one environment. submit() is the only way to compute.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "core/error.h"
+#include "core/storage.h"
+#include "stream/command.h"
+#include "stream/executor.h"
+
+namespace hebb::stream {
+
+// Commands that may wait; a full queue blocks the submitting thread until half of it has run.
+inline constexpr uint64_t kQueueLength = 1024;
+
+class Stream {
+ public:
+  // `copy` fills an output from one input of any layout: for inputs that a slot does not take as they are.
+  Stream(Executor& executor, Allocator& allocator, const Slot& copy);
+  // Drops what has not started and waits for the command that has.
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // The stream of the calling thread; throws Error(kState) where there is none.
+  static Stream& current();
+  static void set_current(Stream* stream);
+
+  Allocator& allocator() { return allocator_; }
+  // Memory whose contents, and any poison in them, are of the past.
+  Block* allocate(size_t bytes);
+  int threads() const { return threads_.load(std::memory_order_relaxed); }
+  void set_threads(int count) { threads_.store(count, std::memory_order_relaxed); }
+
+  // Appends a kernel call; operands are outputs first. Throws Error(kDevice) where the slot has no kernel.
+  void submit(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes);
+
+  // What a host task is told: the error that poisoned the block it reads, null for none.
+  using Task = std::function<void(const Error* fault)>;
+  // Runs on the executor after everything submitted so far; a stream that ends drops it unrun.
+  void then(Task task, const Block* block);
+
+  // Blocks until everything submitted so far has run.
+  void drain();
+  bool idle() const;
+
+  // The first fault nobody has been told of, if any; it counts as told.
+  std::optional<Error> take_fault();
+  bool has_fault() const { return untold_.load(std::memory_order_acquire) != 0; }
+  // The fault of a block's contents; call after drain().
+  std::optional<Error> fault_of(const Block& block);
+
+ private:
+  friend class Executor;
+
+  struct Entry {
+    Command command;
+    Operand inline_operands[kInlineOperands];
+    std::unique_ptr<Operand[]> more_operands;
+    int threads = 1;
+    Task task;
+    const Block* task_block = nullptr;
+  };
+
+  Operand accepted(const Slot& slot, const Operand& operand, std::vector<Block*>& copies);
+  void push_command(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes);
+  Entry& reserve();
+  void publish();
+  void wait_for(uint64_t ticket);
+
+  // Executor side.
+  bool run_some();
+  void run(Entry& entry);
+  void run_kernel(Entry& entry);
+  uint32_t add_fault(const Slot& slot, const Fault& fault);
+  const Error* look_up(uint32_t fault);
+
+  Executor& executor_;
+  Allocator& allocator_;
+  const Slot& copy_;
+  std::atomic<int> threads_{1};
+  std::unique_ptr<Entry[]> ring_;
+  alignas(64) std::atomic<uint64_t> submitted_{0};
+  alignas(64) std::atomic<uint64_t> completed_{0};
+  std::atomic<bool> cancelled_{false};
+  std::mutex wait_mutex_;
+  std::condition_variable wait_signal_;
+  std::atomic<bool> waiting_{false};
+  std::mutex fault_mutex_;
+  std::vector<std::unique_ptr<Error>> faults_;
+  std::atomic<uint32_t> untold_{0};
+};
+
+}  // namespace hebb::stream
