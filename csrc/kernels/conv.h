@@ -1,0 +1,27 @@
+// The commands of convolution: images [batch, height, width, channels], weights [out, kh, kw, channels /
+// groups].
+#pragma once
+
+#include "kernels/gemm.h"
+#include "stream/command.h"
+
+namespace hebb::kernels {
+
+// Index 0 is vertical, 1 horizontal. `before` pads top and left; the other end follows from the shapes.
+struct ConvParams {
+  int64_t stride[2];
+  int64_t dilation[2];
+  int64_t before[2];
+  int64_t groups;
+  int64_t activation;  // an Activation: none or relu
+  bool has_bias;
+};
+
+// y; x, weight, then bias [out] where has_bias: y = activation(x * weight + bias).
+extern stream::Slot conv2d;
+// dx; dy, weight: the gradient of x, linear in both.
+extern stream::Slot conv2d_input_grad;
+// dweight; x, dy: the gradient of the weight, linear in both.
+extern stream::Slot conv2d_weight_grad;
+
+}  // namespace hebb::kernels

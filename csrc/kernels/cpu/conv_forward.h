@@ -1,0 +1,147 @@
+// Correlation of images with packed weights: the forward pass, and the input gradient seen as correlations of
+// dy.
+#pragma once
+
+#include "kernels/cpu/conv_band.h"
+#include "kernels/cpu/conv_tile.h"
+#include "stream/context.h"
+
+namespace hebb::kernels::HEBB_ISA {
+namespace {
+namespace conv {
+
+// out[n, y, x, j] = act(bias[j] + sum over u, v, c of in[n, axes[0].at(y) + u gap, axes[1].at(x) + v gap, c]
+// w[u, v, c, j]). With no taps at all the outputs are act(bias).
+template <class T>
+struct Correlation {
+  Images<T> in;
+  Axis axes[2];
+  int64_t rows, columns, outs;  // of one image's output
+  T* out;
+  int64_t out_image, out_row, out_pixel;  // in elements: the outputs may lie apart
+  const T* weights;                       // panels of kColumns outputs, [taps, taps, depth, panel]
+  const T* bias;
+  bool relu;
+
+  HEBB_INLINE int64_t depth() const { return axes[0].taps * axes[1].taps * in.depth; }
+  HEBB_INLINE int64_t panels() const { return ceil_div(outs, kColumns<T>); }
+};
+
+// The vectors that the outputs of a panel fill.
+template <class T>
+HEBB_INLINE int panel_vectors(int64_t outs, int64_t panel) {
+  return outs - panel * kColumns<T> <= V<T>::kWidth ? 1 : kVectors;
+}
+
+template <class T>
+HEBB_INLINE int64_t packed_weights(int64_t outs, int64_t depth) {
+  return ceil_div(outs, kColumns<T>) * kColumns<T> * depth;
+}
+
+// Elements of a band: a quarter of a megabyte, so that it stays in the L2 cache beside a panel of weights.
+inline constexpr int64_t kBandElements = 65536;
+// Windows a block should have, so that a panel of weights is used often enough once it is in the cache.
+inline constexpr int64_t kBlockPixels = 128;
+// Multiply-adds worth handing out, and the number of tasks above which smaller ones gain nothing.
+inline constexpr int64_t kBlockWork = 1 << 19;
+inline constexpr int64_t kEnoughTasks = 16;
+
+// How the windows of all images are cut into blocks. It depends on shapes alone.
+struct Blocking {
+  int64_t batch, height, width;   // in windows
+  int64_t images, rows, columns;  // of a block
+
+  HEBB_INLINE int64_t down() const { return ceil_div(height, rows); }
+  HEBB_INLINE int64_t across() const { return ceil_div(width, columns); }
+  HEBB_INLINE int64_t count() const { return ceil_div(batch, images) * down() * across(); }
+  HEBB_INLINE Block block(int64_t index) const {
+    const int64_t x = index % across(), y = index / across() % down(), n = index / across() / down();
+    return {n * images,  least(batch, (n + 1) * images), y * rows, least(height, (y + 1) * rows),
+            x * columns, least(width, (x + 1) * columns)};
+  }
+};
+
+// `work` is the multiply-adds of a window.
+template <class T>
+Blocking make_blocks(const Images<T>& in, const Axis (&axes)[2], int64_t height, int64_t width,
+                     int64_t work) {
+  Blocking b{in.batch, height, width, 1, height, width};
+  // Rows of one image are long where it is all pixels of a batch: see flatten().
+  constexpr int64_t kLongRow = 8 * kBlockPixels;
+  if (height == 1 && width > kLongRow) b.columns = most(kBlockPixels, least(kLongRow, width / kEnoughTasks));
+  const auto space = [&] { return band_space<T>(axes, b.images, b.rows, b.columns, in.depth); };
+  while (b.rows > 1 && space() > kBandElements) b.rows = ceil_div(b.rows, 2);
+  while (b.count() < kEnoughTasks && b.rows > 1 && b.rows * b.columns * work >= 2 * kBlockWork)
+    b.rows = ceil_div(b.rows, 2);
+  if (b.rows == height && b.columns == width) {
+    const auto small = [&] {
+      const int64_t pixels = b.images * height * width;
+      return pixels < kBlockPixels || pixels * work < kBlockWork;
+    };
+    while (b.images < b.batch && small() && 2 * space() <= kBandElements)
+      b.images = least(b.batch, 2 * b.images);
+  }
+  return b;
+}
+
+template <class T>
+HEBB_INLINE int64_t block_space(const Blocking& b, const Axis (&axes)[2], int64_t depth) {
+  return axes[0].taps * axes[1].taps == 0 ? 0 : band_space<T>(axes, b.images, b.rows, b.columns, depth);
+}
+
+// One panel of weights over the windows of one row of a block.
+template <class T>
+void correlate_row(const Correlation<T>& c, const Band<T>& band, int64_t panel, const Block& block, int64_t n,
+                   int64_t y) {
+  const Axis &down = c.axes[0], &across = c.axes[1];
+  // Taps in the padding above and below the image are left out.
+  const int64_t first = down.taps ? down.first_tap(y) : 0;
+  const int64_t end = down.taps ? most(first, down.end_tap(y, c.in.height)) : 0;
+  const bool folded = across.gap == 1 && band.pixel == c.in.depth;
+  const int vectors = panel_vectors<T>(c.outs, panel);
+  ForwardTile<T> tile;
+  tile.pixel = across.step * band.pixel;
+  tile.taps = end - first;
+  tile.tap_step = down.gap * band.row;
+  tile.runs = folded ? 1 : across.taps;
+  tile.run_step = across.gap * band.pixel;
+  tile.run = folded ? across.taps * c.in.depth : c.in.depth;
+  tile.weights =
+      c.weights + panel * kColumns<T> * c.depth() + first * across.taps * c.in.depth * vectors * V<T>::kWidth;
+  tile.bias = c.bias ? c.bias + panel * kColumns<T> : nullptr;
+  tile.relu = c.relu;
+  tile.out_pixel = c.out_pixel;
+  tile.columns = static_cast<int>(least(kColumns<T>, c.outs - panel * kColumns<T>));
+  const T* in =
+      band.data + (n - block.n0) * band.image + (y - block.y0) * down.step * band.row + first * tile.tap_step;
+  T* out = c.out + n * c.out_image + y * c.out_row + block.x0 * c.out_pixel + panel * kColumns<T>;
+  const Pieces pieces(block.columns(), kRows<T>);
+  for (int64_t i = 0; i < pieces.count; ++i) {
+    const int64_t x = pieces.start(i);
+    tile.in = in + x * tile.pixel;
+    tile.out = out + x * c.out_pixel;
+    kForwardTiles<T>.entry[pieces.start(i + 1) - x - 1][vectors - 1](tile);
+  }
+}
+
+// `space` has block_space elements for each thread. Weights are packed.
+template <class T>
+void correlate(stream::Context& context, const Correlation<T>& c, const Blocking& blocks, T* space) {
+  const int64_t per_thread = block_space<T>(blocks, c.axes, c.in.depth);
+  const int64_t panels = c.panels();
+  const int64_t groups = least(panels, ceil_div(kEnoughTasks, blocks.count()));
+  context.parallel(blocks.count() * groups, [&](int64_t task, int thread) {
+    const Block block = blocks.block(task / groups);
+    const int64_t group = task % groups;
+    Band<T> band{nullptr, 0, 0, c.in.depth};
+    if (c.depth() > 0) band = take_band(c.in, c.axes, block, false, space + thread * per_thread);
+    for (int64_t panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
+      for (int64_t n = block.n0; n < block.n1; ++n)
+        for (int64_t y = block.y0; y < block.y1; ++y) correlate_row(c, band, panel, block, n, y);
+    }
+  });
+}
+
+}  // namespace conv
+}  // namespace
+}  // namespace hebb::kernels::HEBB_ISA

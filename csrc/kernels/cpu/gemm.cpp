@@ -1,0 +1,207 @@
+// The gemm kernel: batches of strided matrices brought to the loop nest of gemm_core.h.
+#include "kernels/gemm.h"
+
+#include "kernels/cpu/gemm_core.h"
+#include "kernels/cpu/gemm_thin.h"
+
+namespace hebb::kernels::HEBB_ISA {
+namespace {
+
+using namespace tile;
+
+// The command as matrices: `axes` batch axes, each with the strides of the three operands, over C [m, n].
+struct Batch {
+  int axes = 0;
+  int64_t count = 1;
+  int64_t extents[stream::kRank];
+  int64_t a_strides[stream::kRank], b_strides[stream::kRank];
+  int64_t m, n, k;
+  int64_t a_row, a_k, b_k, b_column;
+
+  explicit Batch(const stream::Command& command) {
+    const stream::Operand &c = command[0], &a = command[1], &b = command[2];
+    const int rank = c.rank;
+    m = c.shape[rank - 2], n = c.shape[rank - 1], k = a.shape[rank - 1];
+    a_row = a.strides[rank - 2], a_k = a.strides[rank - 1];
+    b_k = b.strides[rank - 2], b_column = b.strides[rank - 1];
+    axes = rank - 2;
+    for (int i = 0; i < axes; ++i)
+      extents[i] = c.shape[i], a_strides[i] = a.strides[i], b_strides[i] = b.strides[i];
+    // Where every matrix of an axis meets the same B, its rows are those of one taller matrix.
+    for (; axes > 0; --axes) {
+      const int last = axes - 1;
+      if (extents[last] == 1) continue;
+      if (b_strides[last] != 0 || (m != 1 && a_strides[last] != m * a_row)) break;
+      if (m == 1) a_row = a_strides[last];
+      m *= extents[last];
+    }
+    for (int i = 0; i < axes; ++i) count *= extents[i];
+  }
+
+  // Offsets of the operands of matrix `index`.
+  HEBB_INLINE void offsets(int64_t index, int64_t* a, int64_t* b) const {
+    *a = *b = 0;
+    for (int i = axes - 1; i >= 0; --i) {
+      const int64_t at = index % extents[i];
+      index /= extents[i];
+      *a += at * a_strides[i];
+      *b += at * b_strides[i];
+    }
+  }
+};
+
+template <class T>
+Plain<T> product_at(const stream::Command& command, const Batch& batch, int64_t index) {
+  const auto& params = command.param<GemmParams>();
+  int64_t a, b;
+  batch.offsets(index, &a, &b);
+  return {batch.m,
+          batch.n,
+          batch.k,
+          {command[1].as<T>() + a, batch.a_row, batch.a_k},
+          {command[2].as<T>() + b, batch.b_k, batch.b_column},
+          {command[0].as<T>() + index * batch.m * batch.n, batch.n},
+          {false, params.has_bias ? command[3].as<T>() : nullptr, params.activation}};
+}
+
+// Matrices so small that a thread takes several are shared out whole.
+bool whole_matrices(const Batch& batch, const stream::Context& context) {
+  return batch.count > 1 &&
+         (batch.m * batch.n * batch.k < 8 * kSerialWork || batch.count >= 4 * context.threads());
+}
+
+// body(index, thread) for every matrix, in runs of about kSerialWork.
+template <class F>
+void for_matrices(const Batch& batch, stream::Context& context, F&& body) {
+  const int64_t work = batch.m * batch.n * (batch.k + kStoreWork) + 1;
+  const int64_t run = work >= kSerialWork ? 1 : kSerialWork / work;
+  const int64_t tasks = (batch.count + run - 1) / run;
+  context.parallel(tasks, [&](int64_t task, int thread) {
+    const int64_t end = (task + 1) * run < batch.count ? (task + 1) * run : batch.count;
+    for (int64_t index = task * run; index < end; ++index) body(index, thread);
+  });
+}
+
+// f32 and f64.
+template <class T>
+void run_plain(const stream::Command& command, stream::Context& context) {
+  const Batch batch(command);
+  if (whole_matrices(batch, context)) {
+    const int64_t space = thread_space(product_at<T>(command, batch, 0));
+    for_matrices(batch, context, [&](int64_t index, int thread) {
+      const Plain<T> p = product_at<T>(command, batch, index);
+      const Thin form = thin_form(p);
+      if (form == Thin::kNone) return multiply_on_thread(context.scratch<T>(thread, space), p);
+      const ThinTiles<T> tiles(p, form);
+      for (int64_t tile = 0; tile < tiles.count; ++tile) multiply_thin(p, form, tiles, tile);
+    });
+    return;
+  }
+  for (int64_t index = 0; index < batch.count; ++index) {
+    const Plain<T> p = product_at<T>(command, batch, index);
+    const Thin form = thin_form(p);
+    if (form == Thin::kNone) {
+      multiply(context, p);
+      continue;
+    }
+    // Thin products wait for memory: a quarter of the arithmetic takes as long.
+    const ThinTiles<T> tiles(p, form);
+    const int64_t run = 1 + kSerialWork / (4 * (tiles.work + 1)), tasks = pieces_of(tiles.count, run);
+    context.parallel(tasks, [&](int64_t task, int) {
+      const int64_t end = (task + 1) * run < tiles.count ? (task + 1) * run : tiles.count;
+      for (int64_t tile = task * run; tile < end; ++tile) multiply_thin(p, form, tiles, tile);
+    });
+  }
+}
+
+// A half result is summed in f32, so rows go through a buffer of at most this many elements (or one panel).
+inline constexpr int64_t kHalfBuffer = 1 << 20;
+
+template <class S>
+struct HalfRows {
+  const stream::Command& command;
+  const Batch& batch;
+
+  int64_t rows() const {
+    const int64_t fit = batch.n ? kHalfBuffer / batch.n : 1;
+    return batch.m < fit ? batch.m : fit < kTileRows ? kTileRows : fit;
+  }
+  Product<float, MatrixA<float, S>, MatrixB<float, S>, MatrixC<float>> product(int64_t index, int64_t row,
+                                                                               float* buffer) const {
+    int64_t a, b;
+    batch.offsets(index, &a, &b);
+    const int64_t left = batch.m - row;
+    return {left < rows() ? left : rows(),
+            batch.n,
+            batch.k,
+            {command[1].as<S>() + a + row * batch.a_row, batch.a_row, batch.a_k},
+            {command[2].as<S>() + b, batch.b_k, batch.b_column},
+            {buffer, batch.n}};
+  }
+  // Bias, activation and rounding of the `row`-th row of the matrix.
+  void store(int64_t index, int64_t row, float* sums) const {
+    const auto& params = command.param<GemmParams>();
+    S* to = command[0].as<S>() + (index * batch.m + row) * batch.n;
+    if (params.has_bias) {
+      for (int64_t j = 0; j < batch.n; ++j) sums[j] += compute_value(command[3].as<S>()[j]);
+    }
+    if (params.activation != kActivationNone) {
+      for (int64_t j = 0; j < batch.n; j += 1024) {
+        float* piece = sums + j;
+        finish<float>(&piece, 1, static_cast<int>(batch.n - j < 1024 ? batch.n - j : 1024), nullptr,
+                      params.activation);
+      }
+    }
+    convert_row(command[0].dtype, DType::kF32)(to, 1, sums, 1, batch.n);
+  }
+};
+
+template <class S>
+void run_half(const stream::Command& command, stream::Context& context) {
+  const Batch batch(command);
+  const HalfRows<S> half{command, batch};
+  const int64_t step = half.rows(), buffer = step * batch.n;
+  const int64_t space = thread_space(half.product(0, 0, nullptr));
+  if (whole_matrices(batch, context)) {
+    for_matrices(batch, context, [&](int64_t index, int thread) {
+      float* memory = context.scratch<float>(thread, space + buffer);
+      for (int64_t row = 0; row < batch.m; row += step) {
+        const auto p = half.product(index, row, memory + space);
+        multiply_on_thread(memory, p);
+        for (int64_t i = 0; i < p.m; ++i) half.store(index, row + i, memory + space + i * batch.n);
+      }
+    });
+    return;
+  }
+  float* memory = context.scratch<float>(0, space + buffer);
+  for (int64_t index = 0; index < batch.count; ++index) {
+    for (int64_t row = 0; row < batch.m; row += step) {
+      const auto p = half.product(index, row, memory + space);
+      multiply(context, p, memory);
+      const int64_t run = 1 + 8192 / (batch.n + 1), tasks = (p.m + run - 1) / run;
+      context.parallel(tasks, [&](int64_t task, int) {
+        const int64_t end = (task + 1) * run < p.m ? (task + 1) * run : p.m;
+        for (int64_t i = task * run; i < end; ++i) half.store(index, row + i, memory + space + i * batch.n);
+      });
+    }
+  }
+}
+
+void gemm_kernel(const stream::Command& command, stream::Context& context) {
+  switch (command[0].dtype) {
+    case DType::kF64:
+      return run_plain<double>(command, context);
+    case DType::kF16:
+      return run_half<F16>(command, context);
+    case DType::kBF16:
+      return run_half<BF16>(command, context);
+    default:
+      return run_plain<float>(command, context);
+  }
+}
+
+}  // namespace
+
+void fill_gemm() { gemm.cpu = &gemm_kernel; }
+
+}  // namespace hebb::kernels::HEBB_ISA

@@ -1,0 +1,358 @@
+// The loop nest of GEMM, for everything that is a matrix product once its operands are packed: C = A B, A [m,
+// k], B [k, n].
+//
+// Operands are policies, so that a convolution can pack an image that was never unfolded:
+//
+//   struct A {                        // rows of A, in panels of at most kTileRows
+//     Panel<T> panel(T* space, int64_t row, int rows, int64_t k0, int64_t kc) const;
+//        // rows row..row+rows-1 and k0..k0+kc-1, either packed into space as space[k * rows + i] -> {space,
+//        0}, or,
+//        // where each row is contiguous in k, in place -> {first element, row stride}. space has room for
+//        // kTileRows * kc + kSlack elements.
+//   };
+//   struct B {                        // columns of B, in panels of `width` = 1 or 2 vectors
+//     void pack(T* space, int width, int64_t column, int columns, int64_t k0, int64_t kc) const;
+//        // space[k * width + j] = B[k0 + k, column + j] for j < columns, and 0 for columns <= j < width
+//     const T* in_place(int64_t column, int64_t k0) const;   // B[k0, column] if rows of B are contiguous,
+//     else null int64_t k_stride() const;                              // its distance to the next k
+//   };
+//   struct C {
+//     T* row(int64_t i) const;        // the n contiguous elements of row i
+//   };
+//
+// MatrixA, MatrixB and MatrixC are those of plain strided matrices; gemm_pack.h has interleave() and
+// copy_rows() to write others with. Policies are called from several threads at once and must not change.
+//
+//   Product<T, A, B, C> p{m, n, k, a, b, c, {accumulate, bias, activation}};
+//   multiply(context, p);                                  // all threads
+//   multiply_on_thread(space, p);                          // this thread; space of thread_space(p) elements
+//   multiply(context, p, space);                           // all threads; thread_space(p) elements of thread
+//   0's scratch
+//
+// multiply() uses context.scratch of every thread: a caller that keeps something in that of thread 0 asks for
+// thread_space(p) more and hands it over. k = 0 gives zeros (or C
+// unchanged), bias and activation. k is cut into blocks that depend on k alone, and every element of C is a
+// sum in the order of k: bits depend neither on threads nor on where the element lies.
+#pragma once
+
+#include "kernels/cpu/gemm_pack.h"
+#include "kernels/cpu/simd_math.h"
+#include "kernels/gemm.h"
+#include "stream/context.h"
+
+namespace hebb::kernels::HEBB_ISA {
+namespace {
+namespace tile {
+
+// A packed block of B, kBlockK x kBlockN, stays in the L2 cache while panels of A (in L1) pass over it.
+inline constexpr int64_t kBlockK = 512;
+template <class T>
+inline constexpr int64_t kBlockN = 2048 / sizeof(T);
+// Multiply-adds below which a second thread costs more than it saves (about 3 us of work).
+inline constexpr int64_t kSerialWork = sizeof(V<float>) * 4096;
+// Storing an element of C takes as long as this many multiply-adds.
+inline constexpr int64_t kStoreWork = 8;
+
+template <class T>
+struct Panel {
+  const T* data;
+  int64_t row_stride;  // 0 where packed
+};
+
+template <class T>
+struct Epilogue {
+  bool accumulate = false;  // C += A B
+  const T* bias = nullptr;  // [n], added to each row
+  int64_t activation = kActivationNone;
+};
+
+template <class T, class A, class B, class C>
+struct Product {
+  int64_t m, n, k;
+  A a;
+  B b;
+  C c;
+  Epilogue<T> epilogue = {};
+};
+
+// A strided matrix of T, or of a half type that is converted to T while packing.
+template <class T, class S = T>
+struct MatrixA {
+  const S* data;
+  int64_t row_stride, k_stride;
+
+  Panel<T> panel(T* space, int64_t row, int rows, int64_t k0, int64_t kc) const {
+    const S* from = data + row * row_stride + k0 * k_stride;
+    if (k_stride == 1) {
+      if constexpr (sizeof(S) == sizeof(T)) {
+        // Rows whole pages apart share one set of the L1 cache and would evict each other.
+        const bool aliased = row_stride * static_cast<int64_t>(sizeof(T)) % 2048 == 0 && rows > 8;
+        if (!aliased && row_stride != 0) return {from, row_stride};
+      }
+      const S* starts[kTileRows];
+      for (int i = 0; i < rows; ++i) starts[i] = from + i * row_stride;
+      interleave(space, rows, starts, rows, kc);
+    } else if (row_stride == 1) {
+      copy_rows(space, rows, from, k_stride, rows, rows, kc);
+    } else {
+      for (int64_t k = 0; k < kc; ++k)
+        for (int i = 0; i < rows; ++i)
+          space[k * rows + i] = compute_value(from[k * k_stride + i * row_stride]);
+    }
+    return {space, 0};
+  }
+};
+
+template <class T, class S = T>
+struct MatrixB {
+  const S* data;
+  int64_t row_stride, column_stride;  // the rows of B count k
+
+  void pack(T* space, int width, int64_t column, int columns, int64_t k0, int64_t kc) const {
+    const S* from = data + k0 * row_stride + column * column_stride;
+    if (column_stride == 1) {
+      copy_rows(space, width, from, row_stride, columns, width, kc);
+    } else if (row_stride == 1) {
+      const S* starts[kTileColumns<T>];
+      for (int j = 0; j < width; ++j) starts[j] = j < columns ? from + j * column_stride : nullptr;
+      interleave(space, width, starts, width, kc);
+    } else {
+      for (int64_t k = 0; k < kc; ++k)
+        for (int j = 0; j < width; ++j)
+          space[k * width + j] = j < columns ? compute_value(from[k * row_stride + j * column_stride]) : T(0);
+    }
+  }
+  const T* in_place(int64_t column, int64_t k0) const {
+    if constexpr (sizeof(S) == sizeof(T)) {
+      if (column_stride == 1) return data + k0 * row_stride + column;
+    }
+    return nullptr;
+  }
+  int64_t k_stride() const { return row_stride; }
+};
+
+template <class T>
+struct MatrixC {
+  T* data;
+  int64_t row_stride;
+  T* row(int64_t i) const { return data + i * row_stride; }
+};
+
+// Where piece `piece` of `pieces` begins when n is cut into pieces of whole units (the last unit may be
+// short).
+HEBB_INLINE int64_t cut(int64_t n, int64_t pieces, int64_t piece, int64_t unit = 1) {
+  const int64_t at = (n + unit - 1) / unit * piece / pieces * unit;
+  return at < n ? at : n;
+}
+
+HEBB_INLINE int64_t pieces_of(int64_t n, int64_t most) { return (n + most - 1) / most; }
+
+// The part of C that one task computes.
+struct Part {
+  int64_t row, rows, column, columns;
+};
+
+// One block of B inside a part.
+template <class T>
+struct BlockOf {
+  int64_t n0, nc, k0, kc;
+  bool first, last;  // of the blocks along k
+  bool in_place;     // full panels of B are read where they are
+  T* packed;         // panel p at packed + p * kTileColumns * kc
+
+  int64_t panels() const { return (nc + kTileColumns<T> - 1) / kTileColumns<T>; }
+  int columns(int64_t panel) const {
+    const int64_t rest = nc - panel * kTileColumns<T>;
+    return static_cast<int>(rest < kTileColumns<T> ? rest : kTileColumns<T>);
+  }
+};
+
+// What one thread works in: a panel of A, and a tile of C for columns that do not fill a vector.
+template <class T>
+inline constexpr int64_t kOwnSpace = kTileRows* kBlockK + kSlack + kTileRows* kTileColumns<T>;
+
+template <class T>
+HEBB_INLINE V<T> activate(V<T> x, int64_t activation) {
+  if (activation == kActivationRelu) return max(x, V<T>::zero());
+  if (activation == kActivationSigmoid) return sigmoid(x);
+  if (activation == kActivationTanh) return tanh(x);
+  return x;
+}
+
+// Bias and activation over a tile that was just stored.
+template <class T>
+void finish(T* const* rows, int count, int columns, const T* bias, int64_t activation) {
+  constexpr int kWidth = V<T>::kWidth;
+  for (int j = 0; j < columns; j += kWidth) {
+    const int n = columns - j < kWidth ? columns - j : kWidth;
+    const V<T> add = bias ? V<T>::load_partial(bias + j, n) : V<T>::zero();
+    for (int i = 0; i < count; ++i) {
+      V<T> x = V<T>::load_partial(rows[i] + j, n);
+      if (bias) x = x + add;
+      activate(x, activation).store_partial(rows[i] + j, n);
+    }
+  }
+}
+
+// A panel of A, and where its rows go.
+template <class T>
+struct Band {
+  int64_t row;
+  int rows;
+  Panel<T> a;
+  T* edge;  // a tile of memory
+};
+
+template <class T, class P>
+void multiply_tile(const P& p, const BlockOf<T>& block, const Band<T>& band, int64_t panel) {
+  const int rows = band.rows;
+  const int columns = block.columns(panel);
+  const int64_t column = block.n0 + panel * kTileColumns<T>;
+  T* to[kTileRows];
+  for (int i = 0; i < rows; ++i) to[i] = p.c.row(band.row + i) + column;
+  const int vectors = columns <= V<T>::kWidth ? 1 : kTileVectors;
+  const int width = vectors * V<T>::kWidth;
+  const bool accumulate = p.epilogue.accumulate || !block.first;
+  const bool in_place = block.in_place && columns == kTileColumns<T>;
+  Strip<T> strip{
+      band.a.data,
+      band.a.row_stride,
+      in_place ? p.b.in_place(column, block.k0) : block.packed + panel * kTileColumns<T> * block.kc,
+      in_place ? p.b.k_stride() : width,
+      block.kc,
+      to,
+      accumulate};
+  const Micro<T> micro = band.a.row_stride == 0 ? kMicro<T, true>.entry[rows - 1][vectors - 1]
+                                                : kMicro<T, false>.entry[rows - 1][vectors - 1];
+  if (columns == width) {
+    micro(strip);
+  } else {
+    T* edge_rows[kTileRows];
+    for (int i = 0; i < rows; ++i) edge_rows[i] = band.edge + i * width;
+    strip.c = edge_rows;
+    strip.accumulate = false;
+    micro(strip);
+    for (int i = 0; i < rows; ++i) {
+      for (int j = 0; j < columns; j += V<T>::kWidth) {
+        const int n = columns - j < V<T>::kWidth ? columns - j : V<T>::kWidth;
+        V<T> sum = V<T>::load(edge_rows[i] + j);
+        if (accumulate) sum = V<T>::load_partial(to[i] + j, n) + sum;
+        sum.store_partial(to[i] + j, n);
+      }
+    }
+  }
+  if (block.last && (p.epilogue.bias || p.epilogue.activation != kActivationNone))
+    finish(to, rows, columns, p.epilogue.bias ? p.epilogue.bias + column : nullptr, p.epilogue.activation);
+}
+
+template <class T, class P>
+void pack_block(const P& p, const BlockOf<T>& block) {
+  for (int64_t panel = 0; panel < block.panels(); ++panel) {
+    const int columns = block.columns(panel);
+    if (block.in_place && columns == kTileColumns<T>) continue;
+    const int width = columns <= V<T>::kWidth ? V<T>::kWidth : kTileColumns<T>;
+    p.b.pack(block.packed + panel * kTileColumns<T> * block.kc, width, block.n0 + panel * kTileColumns<T>,
+             columns, block.k0, block.kc);
+  }
+}
+
+template <class T, class P>
+void multiply_block(const P& p, const Part& part, const BlockOf<T>& block, T* space) {
+  T* edge = space + kTileRows * kBlockK + kSlack;
+  const int64_t panels = pieces_of(part.rows, kTileRows);
+  for (int64_t i = 0; i < panels; ++i) {
+    const int64_t row = cut(part.rows, panels, i);
+    const int rows = static_cast<int>(cut(part.rows, panels, i + 1) - row);
+    const Band<T> band{part.row + row, rows, p.a.panel(space, part.row + row, rows, block.k0, block.kc),
+                       edge};
+    for (int64_t panel = 0; panel < block.panels(); ++panel) multiply_tile(p, block, band, panel);
+  }
+}
+
+template <class T, class P>
+void multiply_part(const P& p, const Part& part, T* space) {
+  const int64_t column_blocks = pieces_of(part.columns, kBlockN<T>);
+  const int64_t k_blocks = p.k == 0 ? 1 : pieces_of(p.k, kBlockK);
+  // Few rows would use a packed panel too rarely.
+  const bool in_place = part.rows <= 2 * kTileRows && p.b.in_place(0, 0) != nullptr;
+  for (int64_t j = 0; j < column_blocks; ++j) {
+    const int64_t n0 = cut(part.columns, column_blocks, j, kTileColumns<T>);
+    const int64_t n1 = cut(part.columns, column_blocks, j + 1, kTileColumns<T>);
+    for (int64_t i = 0; i < k_blocks; ++i) {
+      const int64_t k0 = cut(p.k, k_blocks, i), k1 = cut(p.k, k_blocks, i + 1);
+      const bool first = i == 0, last = i == k_blocks - 1;
+      const BlockOf<T> block{part.column + n0,    n1 - n0, k0, k1 - k0, first, last, in_place,
+                             space + kOwnSpace<T>};
+      pack_block(p, block);
+      multiply_block(p, part, block, space);
+    }
+  }
+}
+
+// How C is cut into parts: each thread packs what its parts need, so packing is repeated, but no thread waits
+// for another and no line that one wrote is read by another.
+struct Grid {
+  int64_t rows = 1, columns = 1;
+
+  template <class T>
+  static Grid choose(int64_t m, int64_t n, int64_t k, int64_t threads) {
+    const int64_t row_panels = (m + kTileRows - 1) / kTileRows;
+    const int64_t column_panels = (n + kTileColumns<T> - 1) / kTileColumns<T>;
+    // More parts than threads absorb a thread that is late; short work has no time for them.
+    const int64_t most = m * n * k < 64 * threads * kSerialWork ? 2 * threads : 4 * threads;
+    Grid best;
+    double least_cost = 1e300;
+    for (int64_t rows = 1; rows <= most && rows <= row_panels; ++rows) {
+      for (int64_t parts = threads; parts <= most; parts *= 2) {
+        int64_t columns = (parts + rows - 1) / rows;
+        if (columns > column_panels) columns = column_panels;
+        const double part_rows = static_cast<double>((row_panels + rows - 1) / rows * kTileRows);
+        const double part_columns =
+            static_cast<double>((column_panels + columns - 1) / columns * kTileColumns<T>);
+        const double rounds = static_cast<double>((rows * columns + threads - 1) / threads);
+        // Cycles for each k: a vector multiply-add takes half of one, packing an element about as long.
+        const double cost =
+            rounds * (part_rows * part_columns / kTileColumns<T> + (part_rows + part_columns) / 2);
+        if (cost < least_cost * 0.99 ||
+            (cost < least_cost * 1.03 && rows * columns > best.rows * best.columns)) {
+          least_cost = cost < least_cost ? cost : least_cost;
+          best = {rows, columns};
+        }
+      }
+    }
+    return best;
+  }
+};
+
+template <class T, class A, class B, class C>
+int64_t thread_space(const Product<T, A, B, C>& p) {
+  const int64_t nc = p.n < kBlockN<T> ? p.n : kBlockN<T>, kc = p.k < kBlockK ? p.k : kBlockK;
+  return kOwnSpace<T> + (nc + kTileColumns<T> - 1) / kTileColumns<T> * kTileColumns<T> * kc + kSlack;
+}
+
+template <class T, class A, class B, class C>
+void multiply_on_thread(T* space, const Product<T, A, B, C>& p) {
+  multiply_part(p, Part{0, p.m, 0, p.n}, space);
+}
+
+template <class T, class A, class B, class C>
+void multiply(stream::Context& context, const Product<T, A, B, C>& p, T* space = nullptr) {
+  const int64_t size = thread_space(p);
+  const auto space_of = [&](int thread) {
+    return thread == 0 && space ? space : context.scratch<T>(thread, size);
+  };
+  if (context.threads() == 1 || p.m * p.n * (p.k + kStoreWork) < kSerialWork)
+    return multiply_on_thread(space_of(0), p);
+  const Grid grid = Grid::choose<T>(p.m, p.n, p.k, context.threads());
+  context.parallel(grid.rows * grid.columns, [&](int64_t task, int thread) {
+    const int64_t r = task % grid.rows, c = task / grid.rows;
+    const int64_t row = cut(p.m, grid.rows, r, kTileRows), row_end = cut(p.m, grid.rows, r + 1, kTileRows);
+    const int64_t column = cut(p.n, grid.columns, c, kTileColumns<T>);
+    const int64_t column_end = cut(p.n, grid.columns, c + 1, kTileColumns<T>);
+    multiply_part(p, Part{row, row_end - row, column, column_end - column}, space_of(thread));
+  });
+}
+
+}  // namespace tile
+}  // namespace
+}  // namespace hebb::kernels::HEBB_ISA

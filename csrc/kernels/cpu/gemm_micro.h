@@ -1,0 +1,100 @@
+// The register tiles of GEMM: a block of C of up to kTileRows x kTileColumns held in registers while k runs.
+#pragma once
+
+#include "kernels/cpu/simd.h"
+
+namespace hebb::kernels::HEBB_ISA {
+namespace {
+namespace tile {
+
+// As many accumulators as the registers hold beside two vectors of B and one broadcast element of A.
+#if defined(__AVX512F__)
+inline constexpr int kTileRows = 14;
+#elif defined(__AVX2__)
+inline constexpr int kTileRows = 6;
+#elif defined(__aarch64__)
+inline constexpr int kTileRows = 12;
+#else
+inline constexpr int kTileRows = 4;
+#endif
+inline constexpr int kTileVectors = 2;
+
+template <class T>
+inline constexpr int kTileColumns = kTileVectors* V<T>::kWidth;
+
+// One call: c[i][0..columns) (+)= sum over k of A[i, k] B[k, 0..columns).
+template <class T>
+struct Strip {
+  const T* a;  // packed: a[k * rows + i]; in place: a[i * a_stride + k]
+  int64_t a_stride;
+  const T* b;  // b[k * b_stride + j]
+  int64_t b_stride;
+  int64_t k;
+  T* const* c;      // one pointer a row
+  bool accumulate;  // add to c, else overwrite it
+};
+
+template <class T>
+using Micro = void (*)(const Strip<T>& strip);
+
+// k is the innermost loop and each element of C one chain of FMAs in its order, so an element's bits do not
+// depend on the tile it falls in.
+template <class T, int kRows, int kVectors, bool kPacked>
+void multiply(const Strip<T>& s) {
+  using Vec = V<T>;
+  Vec acc[kRows][kVectors];
+  // The tile of C arrives while the sum runs.
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    __builtin_prefetch(s.c[i], 1);
+    if constexpr (kVectors * sizeof(Vec) > 64) __builtin_prefetch(s.c[i] + 64 / sizeof(T), 1);
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) acc[i][j] = Vec::zero();
+  }
+  const T* a = s.a;
+  const T* b = s.b;
+  const int64_t a_row = kPacked ? 1 : s.a_stride;
+  const int64_t a_step = kPacked ? kRows : 1;
+  const int64_t b_step = s.b_stride;
+#pragma GCC unroll 2
+  for (int64_t k = 0; k < s.k; ++k) {
+    Vec bv[kVectors];
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) bv[j] = Vec::load(b + j * Vec::kWidth);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const Vec av = Vec::set1(a[i * a_row]);
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
+    }
+    a += a_step;
+    b += b_step;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) {
+      T* c = s.c[i] + j * Vec::kWidth;
+      if (s.accumulate) acc[i][j] = Vec::load(c) + acc[i][j];
+      acc[i][j].store(c);
+    }
+  }
+}
+
+template <class T, bool kPacked>
+struct MicroTable {
+  Micro<T> entry[kTileRows][kTileVectors];
+};
+
+template <class T, bool kPacked, int... kRow>
+constexpr MicroTable<T, kPacked> make_table(std::integer_sequence<int, kRow...>) {
+  return {{{&multiply<T, kRow + 1, 1, kPacked>, &multiply<T, kRow + 1, 2, kPacked>}...}};
+}
+
+template <class T, bool kPacked>
+inline constexpr MicroTable<T, kPacked> kMicro =
+    make_table<T, kPacked>(std::make_integer_sequence<int, kTileRows>{});
+
+}  // namespace tile
+}  // namespace
+}  // namespace hebb::kernels::HEBB_ISA

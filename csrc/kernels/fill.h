@@ -1,0 +1,23 @@
+// Fills the CPU side of every slot with the kernels of one instruction set.
+#pragma once
+
+#include "stream/context.h"
+
+namespace hebb::kernels {
+
+// Each name is a file kernels/cpu/<name>.cpp that defines `void fill_<name>()` in the namespace of its instruction set.
+#define HEBB_KERNEL_FAMILIES(X) \
+  X(elementwise)                \
+  X(copy)                       \
+  X(reduce)                     \
+  X(gemm)                       \
+  X(conv)                       \
+  X(pool)                       \
+  X(softmax)                    \
+  X(index)                      \
+  X(random)                     \
+  X(optimizer)
+
+void fill(stream::Isa isa);
+
+}  // namespace hebb::kernels

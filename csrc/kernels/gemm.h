@@ -1,0 +1,21 @@
+// The command of matrix products: what the gemm kernel is given.
+#pragma once
+
+#include "stream/command.h"
+
+namespace hebb::kernels {
+
+// Applied to each element after the sum and the bias.
+enum Activation : int64_t { kActivationNone, kActivationRelu, kActivationSigmoid, kActivationTanh };
+
+struct GemmParams {
+  int64_t activation;
+  bool has_bias;
+};
+
+// C [.., M, N] = activation(A [.., M, K] B [.., K, N] + bias [N]): operands C, A, B, then bias where
+// has_bias. All have one dtype; A and B have the rank of C, their batch extents equal to those of C, and any
+// strides (0 where broadcast).
+extern stream::Slot gemm;
+
+}  // namespace hebb::kernels
