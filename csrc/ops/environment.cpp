@@ -1,0 +1,54 @@
+// Environments and their generator.
+#include "ops/environment.h"
+
+#include "kernels/copy.h"
+#include "kernels/fill.h"
+#include "ops/op.h"
+
+namespace hebb::ops {
+
+namespace {
+
+thread_local Environment* current_environment = nullptr;
+
+}  // namespace
+
+void load_kernels(stream::Isa isa) { kernels::fill(isa); }
+
+Environment::Environment(stream::Executor& executor, Allocator& allocator)
+    : stream_(executor, allocator, kernels::copy) {}
+
+Environment::~Environment() {
+  if (current_environment == this) current_environment = nullptr;
+}
+
+Environment& Environment::current() {
+  if (current_environment == nullptr) {
+    throw Error(ErrorKind::kState, "environment", "this thread has none; load the addon here first");
+  }
+  return *current_environment;
+}
+
+void Environment::make_current() {
+  current_environment = this;
+  stream::Stream::set_current(&stream_);
+}
+
+void Environment::set_seed(uint64_t seed) {
+  const Tensor value = Tensor::constant(DType::kI64, static_cast<double>(seed), {1});
+  if (!seed_) {
+    seed_ = make_state(value);
+  } else {
+    assign(*seed_, value);
+  }
+  counter_ = 0;
+}
+
+uint64_t Environment::advance(uint64_t blocks) {
+  if (!seed_) set_seed(0);
+  const uint64_t start = counter_;
+  counter_ += blocks;
+  return start;
+}
+
+}  // namespace hebb::ops

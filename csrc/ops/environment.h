@@ -1,0 +1,39 @@
+// Environment: what the ops of one thread work on: its stream and its random numbers.
+#pragma once
+
+#include <memory>
+
+#include "core/state.h"
+#include "stream/stream.h"
+
+namespace hebb::ops {
+
+// Fills the kernel slots for one instruction set. Once per process, before the first environment.
+void load_kernels(stream::Isa isa);
+
+class Environment {
+ public:
+  Environment(stream::Executor& executor, Allocator& allocator);
+  ~Environment();
+
+  // The environment of the calling thread; throws Error(kState) where there is none.
+  static Environment& current();
+  void make_current();
+
+  stream::Stream& stream() { return stream_; }
+
+  // Restarts the random numbers: the same seed gives the same draws in program order.
+  void set_seed(uint64_t seed);
+  // The seed as a tensor (i64 [1]) and the first counter of the next `blocks` Philox blocks.
+  const std::shared_ptr<State>& seed_cell() const { return seed_; }
+  uint64_t advance(uint64_t blocks);
+  uint64_t counter() const { return counter_; }
+  void set_counter(uint64_t counter) { counter_ = counter; }
+
+ private:
+  stream::Stream stream_;
+  std::shared_ptr<State> seed_;
+  uint64_t counter_ = 0;
+};
+
+}  // namespace hebb::ops

@@ -1,0 +1,83 @@
+// Submitting element-wise kernels, and the scalar rule.
+#include "ops/map.h"
+
+#include <cmath>
+
+namespace hebb::ops {
+
+namespace {
+
+using kernels::ElementwiseParams;
+
+ElementwiseParams params_of(DType dtype, Scalars scalars) {
+  ElementwiseParams params{static_cast<int64_t>(compute_type(dtype)), {}};
+  for (int i = 0; i < 4; ++i) params.scalars[i] = scalars.values[i];
+  return params;
+}
+
+// The dtype a number has beside a tensor of this one: bool tensors meet i32 numbers.
+DType number_dtype(DType beside) { return beside == DType::kBool ? DType::kI32 : beside; }
+
+std::string tensor_text(DType dtype) {
+  return std::string(dtype == DType::kU8 || dtype == DType::kBool ? "a " : "an ") + dtype_name(dtype) +
+         " tensor";
+}
+
+void check_number(const char* op, double number, DType beside) {
+  const DType dtype = number_dtype(beside);
+  if (is_float(dtype)) return;
+  if (number != std::floor(number) || std::isinf(number)) {
+    dtype_error(op, text("%s with the number %s; use a float tensor or a whole number",
+                         tensor_text(beside).c_str(), number_text(number).c_str()));
+  }
+  const double low = dtype == DType::kU8 ? 0 : dtype == DType::kI32 ? -2147483648.0 : -9223372036854775808.0;
+  const double high = dtype == DType::kU8 ? 256 : dtype == DType::kI32 ? 2147483648.0 : 9223372036854775808.0;
+  if (number < low || number >= high) {
+    dtype_error(op, text("the number %s does not fit %s; use a wider dtype",
+                         number_text(number).c_str(), tensor_text(beside).c_str()));
+  }
+}
+
+// In the compute type: a number keeps its digits beside half tensors.
+Tensor constant_beside(const char* op, double number, DType beside) {
+  check_number(op, number, beside);
+  return Tensor::constant(compute_type(number_dtype(beside)), number);
+}
+
+}  // namespace
+
+Pair pair_of(const char* op, const Value& a, const Value& b) {
+  if (a.tensor && b.tensor) return {a.tensor, b.tensor, promote(a.tensor.dtype(), b.tensor.dtype())};
+  if (a.tensor)
+    return {a.tensor, constant_beside(op, b.number, a.tensor.dtype()), number_dtype(a.tensor.dtype())};
+  if (b.tensor)
+    return {constant_beside(op, a.number, b.tensor.dtype()), b.tensor, number_dtype(b.tensor.dtype())};
+  return {Tensor::constant(DType::kF32, a.number), Tensor::constant(DType::kF32, b.number), DType::kF32};
+}
+
+Tensor map(const stream::Slot& slot, const Tensor& x, Scalars scalars) {
+  Tensor y = empty(slot.traits.predicate ? DType::kBool : x.dtype(), x.shape());
+  submit(slot, {y}, {x}, params_of(x.dtype(), scalars));
+  return y;
+}
+
+Tensor map(const char* op, const stream::Slot& slot, const Pair& pair, Scalars scalars) {
+  const Shape shape = broadcast_shapes(op, pair.a.shape(), pair.b.shape());
+  Tensor y = empty(slot.traits.predicate ? DType::kBool : pair.dtype, shape);
+  submit(slot, {y}, {pair.a, pair.b}, params_of(pair.dtype, scalars));
+  return y;
+}
+
+Tensor map_grad(const stream::Slot& slot, const Tensor& dy, const Tensor& b, Scalars scalars) {
+  const DType dtype = promote(dy.dtype(), b.dtype());
+  Tensor dx = empty(dtype, b.shape());
+  submit(slot, {dx}, {dy, b}, params_of(dtype, scalars));
+  return dx;
+}
+
+Tensor record_flat(Tensor y, const Tensor& x) {
+  return record(std::move(y), {x},
+                [](const Tensor& dy) { return Grads{Tensor::constant(dy.dtype(), 0, dy.shape())}; });
+}
+
+}  // namespace hebb::ops

@@ -1,0 +1,119 @@
+// From tensors to operands: how ops reach the stream.
+#include "ops/op.h"
+
+#include "kernels/copy.h"
+#include "ops/environment.h"
+#include "stream/stream.h"
+
+namespace hebb::ops {
+
+namespace {
+
+using stream::Operand;
+using stream::Role;
+
+Operand operand_of(const Tensor& x, Role role) {
+  Operand operand;
+  operand.dtype = x.dtype();
+  operand.role = role;
+  operand.rank = static_cast<uint8_t>(x.rank());
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    operand.shape[axis] = x.shape()[axis];
+    operand.strides[axis] = x.strides()[axis];
+  }
+  if (x.is_constant()) {
+    operand.constant = x.storage()->constant();
+  } else {
+    operand.block = x.storage()->block();
+    operand.data = static_cast<char*>(operand.block->data) + x.offset() * item_size(x.dtype());
+  }
+  return operand;
+}
+
+void append(std::vector<Operand>& operands, const std::vector<Tensor>& tensors, Role role) {
+  for (const auto& tensor : tensors) {
+    if (tensor) operands.push_back(operand_of(tensor, role));
+  }
+}
+
+void send(const stream::Slot& slot, const std::vector<Tensor>& written, Role role, const std::vector<Tensor>& inputs,
+          ParamView params) {
+  std::vector<Operand> operands;
+  operands.reserve(written.size() + inputs.size());
+  append(operands, written, role);
+  append(operands, inputs, Role::kIn);
+  stream::Stream::current().submit(slot, operands.data(), static_cast<int>(operands.size()), params.data, params.size);
+}
+
+}  // namespace
+
+Tensor empty(DType dtype, const Shape& shape) {
+  Block* block = stream::Stream::current().allocate(static_cast<size_t>(shape.size() * item_size(dtype)));
+  return Tensor(std::make_shared<Storage>(block), dtype, shape, contiguous_strides(shape), 0);
+}
+
+void submit(const stream::Slot& slot, const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+            ParamView params) {
+  send(slot, outputs, Role::kOut, inputs, params);
+}
+
+void submit_into(const stream::Slot& slot, const Tensor& target, const std::vector<Tensor>& inputs, ParamView params) {
+  send(slot, {target}, Role::kInOut, inputs, params);
+}
+
+void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates, const std::vector<Tensor>& inputs,
+                   ParamView params) {
+  send(slot, updates, Role::kInOut, inputs, params);
+}
+
+Tensor writable(State& state) {
+  if (auto snapshot = state.live_snapshot()) {
+    Tensor copy = empty(state.dtype(), state.shape());
+    submit(kernels::copy, {copy}, {state.snapshot()});
+    Block* block = copy.storage()->block();
+    copy.storage()->disown();
+    snapshot->move_to(block);
+  }
+  return state.writable();
+}
+
+std::shared_ptr<State> make_state(const Tensor& x) {
+  Block* block = stream::Stream::current().allocate(static_cast<size_t>(x.nbytes()));
+  auto state = std::make_shared<State>(block, x.dtype(), x.shape());
+  submit(kernels::copy, {state->writable()}, {x});
+  return state;
+}
+
+void assign(State& state, const Tensor& x) {
+  if (broadcast_shapes("assign", x.shape(), state.shape()) != state.shape()) {
+    shape_error("assign", "a value of shape " + x.shape().text() + " does not fit a state of shape " + state.shape().text());
+  }
+  Shape strides = state.shape();
+  const int lead = state.shape().rank() - x.rank();
+  for (int axis = 0; axis < strides.rank(); ++axis) {
+    const bool repeated = axis < lead || x.shape()[axis - lead] == 1;
+    strides[axis] = repeated ? 0 : x.strides()[axis - lead];
+  }
+  // Held through the write, so that a value that is a view of the cell is a snapshot and is moved away first.
+  const Tensor value = x.view(state.shape(), strides, x.offset());
+  submit_update(kernels::assign, {writable(state)}, {value}, {});
+}
+
+Draw draw(int64_t count) {
+  Environment& environment = Environment::current();
+  const uint64_t counter = environment.advance((static_cast<uint64_t>(count) + 3) / 4);
+  return {environment.seed_cell()->snapshot(), static_cast<int64_t>(counter)};
+}
+
+Tensor contiguous(const Tensor& x) {
+  if (x.is_contiguous()) return x;
+  Tensor y = empty(x.dtype(), x.shape());
+  submit(kernels::copy, {y}, {x});
+  return record(y, {x}, [](const Tensor& dy) { return Grads{dy}; });
+}
+
+void shape_error(const char* op, const std::string& detail) { throw Error(ErrorKind::kShape, op, detail); }
+void dtype_error(const char* op, const std::string& detail) { throw Error(ErrorKind::kDType, op, detail); }
+void value_error(const char* op, const std::string& detail) { throw Error(ErrorKind::kValue, op, detail); }
+
+}  // namespace hebb::ops
