@@ -1,0 +1,37 @@
+// entry(): the one way into native code. Nothing that is thrown leaves it but as a JavaScript error.
+#pragma once
+
+#include <napi.h>
+
+#include <exception>
+
+#include "binding/environment.h"
+#include "core/error.h"
+
+namespace hebb::binding {
+
+template <class F>
+Napi::Value entry(const Napi::CallbackInfo& info, F body) {
+  Napi::Env env = info.Env();
+  Environment& environment = Environment::of(env);
+  try {
+    if (environment.ended()) throw Error(ErrorKind::kState, "hebb", "the environment has ended");
+    environment.ops().make_current();
+    Napi::Value result = body(environment);
+    environment.account();
+    return result;
+  } catch (const Error& error) {
+    napi_throw(env, environment.make_error(error));
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  } catch (const std::bad_alloc&) {
+    napi_throw(env, environment.make_error(Error(ErrorKind::kMemory, "hebb", "the process is out of memory")));
+  } catch (const std::exception& error) {
+    napi_throw(env, environment.make_error(Error(ErrorKind::kInternal, "hebb", error.what())));
+  } catch (...) {
+    napi_throw(env, environment.make_error(Error(ErrorKind::kInternal, "hebb", "an unknown native failure")));
+  }
+  return env.Undefined();
+}
+
+}  // namespace hebb::binding

@@ -1,0 +1,101 @@
+// The life of an environment, and the way results come back to its thread.
+#include "binding/environment.h"
+
+#include <cstdlib>
+
+#include "device/cpu/machine.h"
+
+namespace hebb::binding {
+
+namespace {
+
+// Telling the collector is a call into V8: only changes of this size are worth one.
+constexpr int64_t kAccountStep = 1 << 20;
+
+void end_environment(void* data) { static_cast<Environment*>(data)->end(); }
+
+}  // namespace
+
+Environment::Environment(Napi::Env env) : env_(env), process_(Process::acquire()) {
+  allocator_ = std::make_unique<cpu::CpuAllocator>();
+  ops_ = std::make_unique<ops::Environment>(process_->executor(), *allocator_);
+  ops_->make_current();
+  stream().set_threads(cpu::usable_cores());
+  napi_value name = Napi::String::New(env, "hebb");
+  napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &deliver, &notify_);
+  napi_unref_threadsafe_function(env, notify_);
+  // Hooks run in reverse order: this one before the thread-safe function's own.
+  napi_add_env_cleanup_hook(env, &end_environment, this);
+}
+
+Environment::~Environment() { end(); }
+
+Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+void Environment::end() {
+  if (ended()) return;
+  ops_->make_current();
+  handles_.clear();
+  ops_.reset();
+  if (notify_ != nullptr) napi_release_threadsafe_function(notify_, napi_tsfn_abort);
+  notify_ = nullptr;
+  completions_.clear();
+  allocator_.reset();
+  process_.reset();
+}
+
+Napi::Value Environment::make_error(const Error& error) {
+  if (error_factory_.IsEmpty()) return Napi::Error::New(env_, error.what()).Value();
+  return error_factory_.Call({Napi::String::New(env_, kind_name(error.kind())), Napi::String::New(env_, error.op()),
+                              Napi::String::New(env_, error.detail())});
+}
+
+void Environment::expect() {
+  if (++expected_ == 1) napi_ref_threadsafe_function(env_, notify_);
+}
+
+void Environment::complete(std::unique_ptr<Completion> completion) {
+  bool first;
+  {
+    std::lock_guard lock(completions_mutex_);
+    first = completions_.empty();
+    completions_.push_back(std::move(completion));
+  }
+  // One call delivers all that have gathered by then.
+  if (first) napi_call_threadsafe_function(notify_, nullptr, napi_tsfn_nonblocking);
+}
+
+void Environment::deliver(napi_env env, napi_value, void* context, void*) {
+  if (env == nullptr) return;
+  static_cast<Environment*>(context)->deliver_all();
+}
+
+void Environment::deliver_all() {
+  if (ended()) return;
+  Napi::HandleScope scope(env_);
+  std::vector<std::unique_ptr<Completion>> ready;
+  {
+    std::lock_guard lock(completions_mutex_);
+    ready.swap(completions_);
+  }
+  expected_ -= static_cast<int64_t>(ready.size());
+  if (expected_ == 0) napi_unref_threadsafe_function(env_, notify_);
+  for (auto& completion : ready) {
+    if (completion->take_fault && !completion->error) completion->error = stream().take_fault();
+    Napi::Value argument = completion->error ? make_error(*completion->error) : env_.Undefined();
+    // Runs microtasks, as an event of the loop does; the callback only settles a promise.
+    completion->callback.MakeCallback(env_.Global(), {argument});
+    if (env_.IsExceptionPending()) env_.GetAndClearPendingException();
+  }
+}
+
+void Environment::account() {
+  if (ended()) return;
+  const auto live = static_cast<int64_t>(allocator_->stats().live_bytes);
+  if (std::llabs(live - accounted_) < kAccountStep) return;
+  int64_t total = 0;
+  napi_adjust_external_memory(env_, live - accounted_, &total);
+  accounted_ = live;
+}
+
+}  // namespace hebb::binding

@@ -1,0 +1,75 @@
+// Environment: what one JavaScript environment (main thread or worker) owns on the native side.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "binding/handle.h"
+#include "binding/process.h"
+#include "device/cpu/allocator.h"
+#include "ops/environment.h"
+
+namespace hebb::binding {
+
+// One finished piece of work whose promise JavaScript waits for.
+struct Completion {
+  Napi::FunctionReference callback;
+  Napi::ObjectReference target;  // keeps the memory that was read into alive
+  std::optional<Error> error;
+  bool take_fault = false;
+};
+
+class Environment {
+ public:
+  explicit Environment(Napi::Env env);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  static Environment& of(Napi::Env env);
+
+  Napi::Env env() const { return env_; }
+  ops::Environment& ops() { return *ops_; }
+  stream::Stream& stream() { return ops_->stream(); }
+  cpu::CpuAllocator& allocator() { return *allocator_; }
+  HandleLists& handles() { return handles_; }
+  stream::Isa isa() const { return process_->isa(); }
+
+  // Makes typed JavaScript errors: (kind, op, detail) => Error.
+  void set_error_factory(Napi::Function factory) { error_factory_ = Napi::Persistent(factory); }
+  Napi::Value make_error(const Error& error);
+
+  // Registers a callback to be called once `completion` arrives; the process stays alive until then.
+  void expect();
+  // From the executor thread.
+  void complete(std::unique_ptr<Completion> completion);
+
+  // Tells the garbage collector how much memory its handles keep, when that changed by a megabyte or more.
+  void account();
+
+  // Nothing of this environment runs or is waited for after this.
+  void end();
+  bool ended() const { return ops_ == nullptr; }
+
+ private:
+  static void deliver(napi_env env, napi_value, void* context, void*);
+  void deliver_all();
+
+  Napi::Env env_;
+  std::shared_ptr<Process> process_;
+  std::unique_ptr<cpu::CpuAllocator> allocator_;
+  std::unique_ptr<ops::Environment> ops_;
+  HandleLists handles_;
+  Napi::FunctionReference error_factory_;
+  napi_threadsafe_function notify_ = nullptr;
+  int64_t expected_ = 0;
+  int64_t accounted_ = 0;
+  std::mutex completions_mutex_;
+  std::vector<std::unique_ptr<Completion>> completions_;
+};
+
+}  // namespace hebb::binding

@@ -1,0 +1,143 @@
+// Handles: wrapping, unwrapping and scopes.
+#include "binding/handle.h"
+
+#include "autograd/engine.h"
+#include "binding/environment.h"
+#include "core/error.h"
+
+namespace hebb::binding {
+
+namespace {
+
+void finalize(napi_env, void* data, void*) {
+  auto* handle = static_cast<Handle*>(data);
+  handle->unlink();
+  delete handle;
+}
+
+Napi::Value external(Environment& environment, Handle* handle) {
+  napi_value result;
+  if (napi_create_external(environment.env(), handle, &finalize, nullptr, &result) != napi_ok) {
+    handle->unlink();
+    delete handle;
+    throw Error(ErrorKind::kInternal, "handle", "the environment is shutting down");
+  }
+  return Napi::Value(environment.env(), result);
+}
+
+Handle& live(const char* op, const char* name, const char* wanted, const Napi::Value& value) {
+  Handle* handle = unwrap(value);
+  if (handle == nullptr) {
+    throw Error(ErrorKind::kValue, op, std::string(name) + " must be " + wanted + ", got " + printed(value));
+  }
+  if (handle->disposed()) {
+    throw Error(ErrorKind::kState, op, std::string(name) + " is disposed; keep it out of the scope that ended");
+  }
+  return *handle;
+}
+
+}  // namespace
+
+Tensor Handle::value() const { return state ? autograd::read_state(*state) : tensor; }
+
+void HandleLists::close(const std::vector<Handle*>& kept) {
+  if (scopes_.size() == 1) throw Error(ErrorKind::kState, "scope", "none is open");
+  Link& outer = *scopes_[scopes_.size() - 2];
+  Link& inner = *scopes_.back();
+  // Only what was made in this scope moves outwards; an older tensor already lives longer.
+  std::vector<Link*> members;
+  for (Link* link = inner.next; link != &inner; link = link->next) members.push_back(link);
+  std::vector<Link*> keep(kept.begin(), kept.end());
+  for (Link* link : members) {
+    bool keeping = false;
+    for (Link* k : keep) keeping = keeping || k == link;
+    if (keeping) {
+      outer.append(link);
+    } else {
+      link->unlink();
+      static_cast<Handle*>(link)->dispose();
+    }
+  }
+  scopes_.pop_back();
+}
+
+void HandleLists::clear() {
+  for (auto& scope : scopes_) {
+    while (scope->next != scope.get()) {
+      auto* handle = static_cast<Handle*>(scope->next);
+      handle->unlink();
+      handle->dispose();
+    }
+  }
+}
+
+int64_t HandleLists::live() const {
+  int64_t count = 0;
+  for (const auto& scope : scopes_) {
+    for (Link* link = scope->next; link != scope.get(); link = link->next) {
+      count += static_cast<Handle*>(link)->tensor.defined();
+    }
+  }
+  return count;
+}
+
+Napi::Value wrap(Environment& environment, Tensor tensor) {
+  auto* handle = new Handle;
+  handle->tensor = std::move(tensor);
+  environment.handles().add_tensor(handle);
+  return external(environment, handle);
+}
+
+Napi::Value wrap(Environment& environment, std::shared_ptr<State> state) {
+  auto* handle = new Handle;
+  handle->state = std::move(state);
+  environment.handles().add_state(handle);
+  return external(environment, handle);
+}
+
+Handle* unwrap(const Napi::Value& value) {
+  if (!value.IsExternal()) return nullptr;
+  void* data = nullptr;
+  if (napi_get_value_external(value.Env(), value, &data) != napi_ok || data == nullptr) return nullptr;
+  auto* handle = static_cast<Handle*>(data);
+  return handle->magic == Handle::kMagic ? handle : nullptr;
+}
+
+Handle& tensor_handle(const char* op, const char* name, const Napi::Value& value) {
+  return live(op, name, "a tensor", value);
+}
+
+Handle& state_handle(const char* op, const char* name, const Napi::Value& value) {
+  Handle& handle = live(op, name, "a state", value);
+  if (!handle.state) throw Error(ErrorKind::kValue, op, std::string(name) + " must be a state, got a tensor");
+  return handle;
+}
+
+std::string printed(const Napi::Value& value) {
+  switch (value.Type()) {
+    case napi_undefined:
+      return "undefined";
+    case napi_null:
+      return "null";
+    case napi_number:
+      return number_text(value.As<Napi::Number>().DoubleValue());
+    case napi_boolean:
+      return value.As<Napi::Boolean>().Value() ? "true" : "false";
+    case napi_string: {
+      const std::string text = value.As<Napi::String>().Utf8Value();
+      return "'" + (text.size() > 60 ? text.substr(0, 60) + "..." : text) + "'";
+    }
+    case napi_function:
+      return "a function";
+    case napi_external: {
+      const Handle* handle = unwrap(value);
+      return handle == nullptr ? "an external" : handle->state ? "a state" : "a tensor";
+    }
+    case napi_object:
+      return value.IsArray() ? "an array" : value.IsTypedArray() ? "a typed array" : "an object";
+    default:
+      return "a value of another type";
+  }
+}
+
+}  // namespace hebb::binding

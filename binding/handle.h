@@ -1,0 +1,82 @@
+// Handle: what a JavaScript tensor or state holds of the core, and the scopes that free handles.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/state.h"
+#include "core/tensor.h"
+
+namespace hebb::binding {
+
+class Environment;
+
+struct Link {
+  Link* previous = this;
+  Link* next = this;
+
+  void unlink() {
+    previous->next = next;
+    next->previous = previous;
+    previous = next = this;
+  }
+  void append(Link* link) {
+    link->unlink();
+    link->previous = previous;
+    link->next = this;
+    previous->next = link;
+    previous = link;
+  }
+};
+
+// Owned by its JavaScript external. Disposing empties it; the shell goes with the garbage collector.
+struct Handle : Link {
+  static constexpr uint32_t kMagic = 0x68656262;
+  uint32_t magic = kMagic;
+  Tensor tensor;
+  std::shared_ptr<State> state;
+
+  bool disposed() const { return !tensor && !state; }
+  void dispose() {
+    tensor = {};
+    state = nullptr;
+  }
+  // The value to compute with: a state's snapshot is a leaf of the tape.
+  Tensor value() const;
+};
+
+// All live handles of an environment, in the list of the scope they were made in.
+class HandleLists {
+ public:
+  HandleLists() { scopes_.push_back(std::make_unique<Link>()); }
+
+  void add_tensor(Handle* handle) { scopes_.back()->append(handle); }
+  void add_state(Handle* handle) { scopes_.front()->append(handle); }
+  size_t depth() const { return scopes_.size() - 1; }
+  void open() { scopes_.push_back(std::make_unique<Link>()); }
+  // Frees the tensors made since open(), but for `kept`, which belong to the scope around it.
+  void close(const std::vector<Handle*>& kept);
+  // Empties every handle.
+  void clear();
+  int64_t live() const;
+
+ private:
+  std::vector<std::unique_ptr<Link>> scopes_;
+};
+
+Napi::Value wrap(Environment& environment, Tensor tensor);
+Napi::Value wrap(Environment& environment, std::shared_ptr<State> state);
+
+// Null where the value is no handle of ours.
+Handle* unwrap(const Napi::Value& value);
+
+// Throws Error(kState) for a disposed one, Error(kValue) for anything else.
+Handle& tensor_handle(const char* op, const char* name, const Napi::Value& value);
+Handle& state_handle(const char* op, const char* name, const Napi::Value& value);
+
+// How a JavaScript value looks in an error message: 'text', 3, an array, null.
+std::string printed(const Napi::Value& value);
+
+}  // namespace hebb::binding

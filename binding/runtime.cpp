@@ -1,0 +1,111 @@
+// Threads, seeds, memory figures and waiting, per environment.
+#include <cmath>
+
+#include "binding/entry.h"
+#include "binding/exports.h"
+#include "device/cpu/pool.h"
+
+namespace hebb::binding {
+
+namespace {
+
+double whole(const char* op, const char* name, const Napi::Value& value, double low, double high) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!value.IsNumber() || number != std::floor(number) || number < low || number > high) {
+    throw Error(ErrorKind::kValue, op,
+                std::string(name) + " must be an integer in " + number_text(low) + ".." + number_text(high) + ", got " +
+                    printed(value));
+  }
+  return number;
+}
+
+Napi::Value seed(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    environment.ops().set_seed(static_cast<uint64_t>(whole("seed", "seed", info[0], 0, 9007199254740991.0)));
+    return environment.env().Undefined();
+  });
+}
+
+// The place in the random numbers, to be saved with a checkpoint; setCounter goes back to it.
+Napi::Value counter(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    return Napi::Number::New(environment.env(), static_cast<double>(environment.ops().counter()));
+  });
+}
+
+Napi::Value set_counter(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const double value = whole("random", "counter", info[0], 0, 9007199254740991.0);
+    environment.ops().set_counter(static_cast<uint64_t>(value));
+    return environment.env().Undefined();
+  });
+}
+
+Napi::Value threads(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    return Napi::Number::New(environment.env(), environment.stream().threads());
+  });
+}
+
+Napi::Value set_threads(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    environment.stream().set_threads(static_cast<int>(whole("threads", "count", info[0], 1, cpu::kMaxThreads)));
+    return environment.env().Undefined();
+  });
+}
+
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const auto stats = environment.allocator().stats();
+    auto object = Napi::Object::New(environment.env());
+    object.Set("liveBytes", static_cast<double>(stats.live_bytes));
+    object.Set("liveBlocks", static_cast<double>(stats.live_blocks));
+    object.Set("peakBytes", static_cast<double>(stats.peak_bytes));
+    object.Set("cachedBytes", static_cast<double>(stats.cached_bytes));
+    object.Set("reservedBytes", static_cast<double>(stats.reserved_bytes));
+    object.Set("liveTensors", static_cast<double>(environment.handles().live()));
+    return object;
+  });
+}
+
+// flush(done): done(error?) once everything submitted so far has run, with the first failure nobody was told of.
+Napi::Value flush(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    auto completion = std::make_shared<std::unique_ptr<Completion>>(new Completion);
+    (*completion)->callback = Napi::Persistent(info[0].As<Napi::Function>());
+    (*completion)->take_fault = info[1].ToBoolean();
+    environment.expect();
+    environment.stream().then(
+        [&environment, completion](const Error*) { environment.complete(std::move(*completion)); }, nullptr);
+    return environment.env().Undefined();
+  });
+}
+
+Napi::Value isa(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    return Napi::String::New(environment.env(), cpu::isa_name(environment.isa()));
+  });
+}
+
+Napi::Value on_error(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    environment.set_error_factory(info[0].As<Napi::Function>());
+    return environment.env().Undefined();
+  });
+}
+
+}  // namespace
+
+void export_runtime(Napi::Env env, Napi::Object exports) {
+  exports.Set("seed", Napi::Function::New(env, seed));
+  exports.Set("counter", Napi::Function::New(env, counter));
+  exports.Set("setCounter", Napi::Function::New(env, set_counter));
+  exports.Set("threads", Napi::Function::New(env, threads));
+  exports.Set("setThreads", Napi::Function::New(env, set_threads));
+  exports.Set("memory", Napi::Function::New(env, memory));
+  exports.Set("flush", Napi::Function::New(env, flush));
+  exports.Set("isa", Napi::Function::New(env, isa));
+  exports.Set("onError", Napi::Function::New(env, on_error));
+}
+
+}  // namespace hebb::binding

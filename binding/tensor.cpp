@@ -1,0 +1,186 @@
+// Tensors at the border: made from JavaScript memory, described, read back, disposed, scoped.
+#include <cstring>
+
+#include "autograd/engine.h"
+#include "binding/arguments.h"
+#include "binding/entry.h"
+#include "binding/exports.h"
+#include "ops/op.h"
+
+namespace hebb::binding {
+
+namespace {
+
+struct Bytes {
+  const void* data;
+  size_t size;
+};
+
+Bytes bytes_of(const char* op, const Napi::Value& value) {
+  if (!value.IsTypedArray()) throw Error(ErrorKind::kValue, op, "data must be a typed array, got " + printed(value));
+  auto array = value.As<Napi::TypedArray>();
+  auto buffer = array.ArrayBuffer();
+  return {static_cast<const char*>(buffer.Data()) + array.ByteOffset(), array.ByteLength()};
+}
+
+void check_length(const char* op, const Bytes& bytes, const Shape& shape, DType dtype) {
+  const auto needed = static_cast<size_t>(shape.size() * item_size(dtype));
+  if (bytes.size == needed) return;
+  throw Error(ErrorKind::kShape, op,
+              text("%zu bytes of data for shape ", bytes.size) + shape.text() + " of " + dtype_name(dtype) +
+                  text(", which takes %zu", needed));
+}
+
+// The data is copied at the call, and into the tensor in queue order: its memory may still be in use by older commands.
+Tensor from_bytes(Environment& environment, DType dtype, const Shape& shape, const Bytes& bytes) {
+  Tensor tensor = ops::empty(dtype, shape);
+  if (bytes.size == 0) return tensor;
+  std::shared_ptr<char[]> staged(new char[bytes.size]);
+  std::memcpy(staged.get(), bytes.data, bytes.size);
+  Block* block = tensor.storage()->block();
+  block->fresh = false;
+  environment.stream().then(
+      // The address is taken now: the block's header may serve other memory by the time this runs.
+      [staged, block, data = block->data, size = bytes.size](const Error*) {
+        std::memcpy(data, staged.get(), size);
+        block->fault = 0;
+      },
+      nullptr);
+  return tensor;
+}
+
+Napi::Value create(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const DType dtype = dtype_of("tensor", "dtype", info[0]);
+    const Shape shape = shape_of("tensor", info[1]);
+    const Bytes bytes = bytes_of("tensor", info[2]);
+    check_length("tensor", bytes, shape, dtype);
+    return wrap(environment, from_bytes(environment, dtype, shape, bytes));
+  });
+}
+
+// [dtype, requiresGrad, ...shape]: one call for everything a tensor object caches.
+Napi::Value describe(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) -> Napi::Value {
+    Handle& handle = tensor_handle("tensor", "it", info[0]);
+    Napi::Env env = environment.env();
+    const Shape& shape = handle.state ? handle.state->shape() : handle.tensor.shape();
+    const DType dtype = handle.state ? handle.state->dtype() : handle.tensor.dtype();
+    const bool requires_grad = handle.state ? handle.state->requires_grad() : handle.tensor.requires_grad();
+    auto result = Napi::Array::New(env, static_cast<size_t>(shape.rank()) + 2);
+    result.Set(uint32_t{0}, Napi::String::New(env, dtype_name(dtype)));
+    result.Set(uint32_t{1}, Napi::Boolean::New(env, requires_grad));
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      result.Set(static_cast<uint32_t>(axis + 2), Napi::Number::New(env, static_cast<double>(shape[axis])));
+    }
+    return result;
+  });
+}
+
+// No tensor: tasks run on the executor, tensors belong to this thread. The memory stays as it is until the task has run,
+// since whatever reuses it is submitted later.
+struct Source {
+  Block* block;
+  const char* data;
+  size_t size;
+};
+
+Source source_of(const char* op, const Napi::Value& value, const Bytes& target) {
+  Handle& handle = tensor_handle(op, "the tensor", value);
+  autograd::GradMode off(false);
+  Tensor tensor = ops::contiguous(handle.value());
+  check_length(op, target, tensor.shape(), tensor.dtype());
+  Block* block = tensor.storage()->block();
+  return {block, static_cast<const char*>(block->data) + tensor.offset() * item_size(tensor.dtype()), target.size};
+}
+
+// read(tensor, array, done): fills the array in queue order, then calls done(error?).
+Napi::Value read(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const Bytes target = bytes_of("read", info[1]);
+    const Source source = source_of("read", info[0], target);
+    auto completion = std::make_shared<std::unique_ptr<Completion>>(new Completion);
+    (*completion)->callback = Napi::Persistent(info[2].As<Napi::Function>());
+    (*completion)->target = Napi::Persistent(info[1].As<Napi::Object>());
+    environment.expect();
+    environment.stream().then(
+        [&environment, completion, source, data = const_cast<void*>(target.data)](const Error* fault) {
+          if (fault == nullptr) {
+            std::memcpy(data, source.data, source.size);
+          } else {
+            (*completion)->error = *fault;
+          }
+          environment.complete(std::move(*completion));
+        },
+        source.block);
+    return environment.env().Undefined();
+  });
+}
+
+Napi::Value read_sync(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const Bytes target = bytes_of("readSync", info[1]);
+    const Source source = source_of("readSync", info[0], target);
+    environment.stream().drain();
+    if (auto fault = environment.stream().fault_of(*source.block)) throw *fault;
+    std::memcpy(const_cast<void*>(target.data), source.data, source.size);
+    return environment.env().Undefined();
+  });
+}
+
+Napi::Value dispose(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    if (Handle* handle = unwrap(info[0])) handle->dispose();
+    return environment.env().Undefined();
+  });
+}
+
+Napi::Value is_disposed(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const Handle* handle = unwrap(info[0]);
+    return Napi::Boolean::New(environment.env(), handle == nullptr || handle->disposed());
+  });
+}
+
+Napi::Value detach(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    return wrap(environment, tensor_handle("detach", "x", info[0]).value().detached());
+  });
+}
+
+Napi::Value scope_open(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    environment.handles().open();
+    return environment.env().Undefined();
+  });
+}
+
+Napi::Value scope_close(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    std::vector<Handle*> kept;
+    if (info[0].IsArray()) {
+      const auto list = info[0].As<Napi::Array>();
+      for (uint32_t i = 0; i < list.Length(); ++i) {
+        if (Handle* handle = unwrap(list.Get(i))) kept.push_back(handle);
+      }
+    }
+    environment.handles().close(kept);
+    return environment.env().Undefined();
+  });
+}
+
+}  // namespace
+
+void export_tensor(Napi::Env env, Napi::Object exports) {
+  exports.Set("create", Napi::Function::New(env, create));
+  exports.Set("describe", Napi::Function::New(env, describe));
+  exports.Set("read", Napi::Function::New(env, read));
+  exports.Set("readSync", Napi::Function::New(env, read_sync));
+  exports.Set("dispose", Napi::Function::New(env, dispose));
+  exports.Set("isDisposed", Napi::Function::New(env, is_disposed));
+  exports.Set("detach", Napi::Function::New(env, detach));
+  exports.Set("scopeOpen", Napi::Function::New(env, scope_open));
+  exports.Set("scopeClose", Napi::Function::New(env, scope_close));
+}
+
+}  // namespace hebb::binding
