@@ -1,0 +1,89 @@
+// The loader: seeded batches of a data set as tensors, one epoch an iteration.
+import { setImmediate } from 'node:timers/promises';
+import { ValueError } from '../errors';
+import { tensor } from '../tensor';
+import type { Tensor } from '../tensor';
+import type { Dataset, FieldValues } from './dataset';
+import { epochOrder } from './order';
+
+/** How a data set is cut into batches. */
+export interface LoaderOptions {
+  /** Samples per batch; the last one of an epoch may be smaller. */
+  readonly batch: number;
+  /** A new order every epoch. */
+  readonly shuffle?: boolean;
+  /** What the orders follow from, 0 unless said. */
+  readonly seed?: number;
+  /** Leave out the smaller last batch. */
+  readonly dropLast?: boolean;
+  /** The number of the first epoch to be iterated: a resumed run goes on with the same orders. */
+  readonly epoch?: number;
+}
+
+/** The fields of a batch as tensors, each `[samples, ...shape]`. */
+export type Batch = Record<string, Tensor> & { x: Tensor; target: Tensor };
+
+// The event loop gets a turn at least this often.
+const TURN_MS = 5;
+
+/** Iterated once per epoch; a batch is freed when the iterator moves on. */
+export class Loader implements AsyncIterable<Batch> {
+  readonly #dataset: Dataset;
+  readonly #options: Required<LoaderOptions>;
+  #epoch: number;
+
+  constructor(dataset: Dataset, options: LoaderOptions) {
+    const { batch, shuffle = false, seed = 0, dropLast = false, epoch = 0 } = options;
+    if (!Number.isSafeInteger(batch) || batch < 1) {
+      throw new ValueError('loader', `batch is ${String(batch)}; use an integer of 1 and more`);
+    }
+    if (dataset.size === 0) throw new ValueError('loader', 'the data set has no samples; give at least one');
+    this.#dataset = dataset;
+    this.#options = { batch, shuffle, seed, dropLast, epoch };
+    this.#epoch = epoch;
+    // Bad seeds are refused here, not at the first batch.
+    epochOrder(1, { seed, epoch, shuffle });
+  }
+
+  /** Batches per epoch. */
+  get length(): number {
+    const { batch, dropLast } = this.#options;
+    return dropLast ? Math.floor(this.#dataset.size / batch) : Math.ceil(this.#dataset.size / batch);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, void> {
+    const { batch, shuffle, seed } = this.#options;
+    const order = epochOrder(this.#dataset.size, { seed, epoch: this.#epoch++, shuffle });
+    let turned = performance.now();
+    for (let i = 0; i < this.length; i++) {
+      const tensors = this.#tensors(this.#dataset.gather(order.subarray(i * batch, (i + 1) * batch)));
+      try {
+        yield tensors;
+      } finally {
+        for (const field of Object.values(tensors)) field.dispose();
+      }
+      if (performance.now() - turned > TURN_MS) {
+        await setImmediate();
+        turned = performance.now();
+      }
+    }
+  }
+
+  #tensors(fields: Record<string, FieldValues>): Batch {
+    const made: Record<string, Tensor> = {};
+    for (const [name, values] of Object.entries(fields)) {
+      const sample = this.#dataset.fields[name]?.shape ?? [];
+      const count = values.length / sample.reduce((size, extent) => size * extent, 1);
+      made[name] = tensor(values, { shape: [count, ...sample] });
+    }
+    return made as Batch;
+  }
+}
+
+/**
+ * Batches of `dataset` as tensors.
+ *
+ * @example
+ * for await (const { x, target } of loader(train, { batch: 64, shuffle: true, seed: 1 })) step(x, target);
+ */
+export const loader = (dataset: Dataset, options: LoaderOptions): Loader => new Loader(dataset, options);

@@ -1,0 +1,25 @@
+// What `import ... from 'hebb'` gives.
+export * from './ops.gen';
+export { grad, noGrad, valueAndGrad } from './autograd';
+export type { GradOptions } from './autograd';
+export * from './errors';
+export type { Operand, TensorLike } from './handle';
+export type { HostArrays, Nested } from './host';
+export type { DType, TypedArray } from './host';
+export type { MemoryFigures } from './runtime';
+export { randomCounter, seed, setRandomCounter } from './random';
+export { flush, isa, memory, setThreads, threads } from './runtime';
+export { scope } from './scope';
+export { isState, State, state } from './state';
+export type { StateOptions } from './state';
+export { isTensor, Tensor, tensor } from './tensor';
+export type { BackwardOptions, TensorData, TensorOptions } from './tensor';
+export * as data from './data';
+export * as io from './io';
+export * as metrics from './metrics';
+export * as models from './models';
+export * as nn from './nn';
+export * as optim from './optim';
+export * as viz from './viz';
+export * from './train';
+export { summary } from './viz/summary';

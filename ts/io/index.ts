@@ -1,0 +1,2 @@
+// The io room: weights on disk.
+export { loadSafetensors, saveSafetensors } from './safetensors';

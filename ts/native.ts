@@ -1,0 +1,141 @@
+// The only loader of the addon, and the shape of what it exports.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DeviceError, makeError } from './errors';
+
+/** What a tensor or state holds of the native side: opaque, freed by dispose, scope or the garbage collector. */
+export interface Handle {
+  readonly opaque: unique symbol;
+}
+
+export type DType = 'f32' | 'f64' | 'f16' | 'bf16' | 'i32' | 'i64' | 'u8' | 'bool';
+
+export type TypedArray =
+  Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Uint8ClampedArray;
+
+/** One argument of an op, as the registry describes it. */
+export interface ArgSchema {
+  readonly name: string;
+  readonly kind:
+    | 'tensor'
+    | 'tensor?'
+    | 'tensors'
+    | 'value'
+    | 'number'
+    | 'int'
+    | 'flag'
+    | 'ints'
+    | 'axes'
+    | 'dtype'
+    | 'text'
+    | 'states';
+  readonly fallback?: string;
+  readonly dtypes?: DTypeClass;
+  readonly choices?: readonly string[];
+}
+
+export type DTypeClass = 'floats' | 'numbers' | 'integers' | 'bools' | 'all';
+
+/** One op of the registry: what the declarations, the docs and the tests are made from. */
+export interface OpSchema {
+  readonly name: string;
+  readonly family: string;
+  readonly doc: string;
+  readonly dtypes: DTypeClass;
+  readonly result: 'same' | 'promote' | 'bool' | 'i32' | 'argument';
+  readonly many: boolean;
+  readonly writes: boolean;
+  readonly noGrad: boolean;
+  readonly random: boolean;
+  readonly guard: boolean;
+  readonly method: boolean;
+  readonly args: readonly ArgSchema[];
+}
+
+/** Bytes and counts of one environment's memory on the CPU. */
+export interface MemoryFigures {
+  /** Bytes of all tensors and states alive, as asked for. */
+  readonly liveBytes: number;
+  readonly liveBlocks: number;
+  /** The most `liveBytes` has been. */
+  readonly peakBytes: number;
+  /** Bytes held for reuse. */
+  readonly cachedBytes: number;
+  /** Bytes mapped from the system. */
+  readonly reservedBytes: number;
+  /** Tensor objects that have not been disposed. */
+  readonly liveTensors: number;
+}
+
+type Done = (error?: Error) => void;
+
+export interface Native {
+  readonly ops: Readonly<Record<string, (...args: unknown[]) => never>>;
+  schema(): OpSchema[];
+  create(dtype: DType, shape: readonly number[], data: TypedArray): Handle;
+  describe(handle: Handle): [dtype: DType, requiresGrad: boolean, ...shape: number[]];
+  read(handle: Handle, target: TypedArray, done: Done): void;
+  readSync(handle: Handle, target: TypedArray): void;
+  dispose(handle: Handle): void;
+  isDisposed(handle: Handle): boolean;
+  detach(handle: Handle): Handle;
+  scopeOpen(): void;
+  scopeClose(kept: readonly Handle[]): void;
+  stateCreate(value: Handle, requiresGrad: boolean): Handle;
+  stateSnapshot(state: Handle): Handle;
+  stateAssign(state: Handle, value: Handle): void;
+  stateGrad(state: Handle): Handle | undefined;
+  stateSetGrad(state: Handle, grad: Handle | undefined): void;
+  stateSetRequiresGrad(state: Handle, value: boolean): void;
+  stateVersion(state: Handle): number;
+  backward(loss: Handle, seed: Handle | undefined, keepGraph: boolean, createGraph: boolean): void;
+  gradients(
+    loss: Handle,
+    seed: Handle | undefined,
+    targets: readonly Handle[],
+    keepGraph: boolean,
+    createGraph: boolean,
+  ): (Handle | undefined)[];
+  leaf(handle: Handle): Handle;
+  setGradEnabled(enabled: boolean): boolean;
+  seed(seed: number): void;
+  counter(): number;
+  setCounter(counter: number): void;
+  threads(): number;
+  setThreads(count: number): void;
+  memory(): MemoryFigures;
+  flush(done: Done, takeFault: boolean): void;
+  isa(): 'v2' | 'avx2' | 'avx512' | 'neon';
+  onError(factory: (kind: string, op: string, detail: string) => Error): void;
+}
+
+// The sources run from ts/, the build from dist/cjs/.
+function packageRoot(): string {
+  let folder = __dirname;
+  while (!existsSync(join(folder, 'package.json')) || folder.endsWith('cjs')) {
+    const parent = dirname(folder);
+    if (parent === folder) return __dirname;
+    folder = parent;
+  }
+  return folder;
+}
+
+function load(): Native {
+  const root = packageRoot();
+  try {
+    const resolve = require('node-gyp-build') as (folder: string) => Native;
+    const addon = resolve(root);
+    addon.onError(makeError);
+    return addon;
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    throw new DeviceError(
+      'hebb',
+      `the native addon could not be loaded on ${process.platform}-${process.arch} from ${root} (${reason}); ` +
+        'prebuilt binaries need glibc 2.34 or newer; in a checkout, npm run build makes it',
+      { cause },
+    );
+  }
+}
+
+export const native: Native = load();

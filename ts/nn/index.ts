@@ -1,0 +1,18 @@
+// The nn room: modules, layers, initialisers and losses.
+export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from './activation';
+export type { Pair } from './check';
+export { Conv2d } from './convolution';
+export type { Conv2dOptions } from './convolution';
+export { Dropout } from './dropout';
+export { Embedding } from './embedding';
+export { Flatten, Identity } from './flatten';
+export * as init from './init';
+export { Linear } from './linear';
+export type { LinearOptions } from './linear';
+export { bceWithLogits, crossEntropy, huberLoss, l1Loss, mseLoss, nllLoss } from './loss';
+export type { HuberOptions, LossOptions, Shaped } from './loss';
+export { Module, Sequential, sequential } from './module';
+export type { Layer, LoadOptions, StateDict } from './module';
+export { parameter } from './parameter';
+export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from './pooling';
+export type { PoolOptions } from './pooling';
