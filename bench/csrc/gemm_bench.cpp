@@ -1,0 +1,227 @@
+// Measures GEMM through its kernel and the pool, as GFLOP/s and as a fraction of the FMA peak measured in
+// between.
+//
+//   gemm_bench ISA THREADS [SECONDS_PER_SHAPE [SHAPE...]]   (a shape is MxNxK or MxNxK:t, B transposed: a
+//   linear layer)
+//
+// Prints one JSON object a line: {m, n, k, dtype, isa, threads, gflops, peakGflops, fraction, medianFraction,
+// ...}.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "core/storage.h"
+#include "device/cpu/isa.h"
+#include "device/cpu/pool.h"
+#include "kernels/fill.h"
+#include "kernels/gemm.h"
+#include "stream/context.h"
+
+namespace hebb::kernels {
+#if defined(__x86_64__)
+namespace v2 {
+double fma_peak(int64_t rounds);
+}
+namespace avx2 {
+double fma_peak(int64_t rounds);
+}
+namespace avx512 {
+double fma_peak(int64_t rounds);
+}
+#else
+namespace neon {
+double fma_peak(int64_t rounds);
+}
+#endif
+}  // namespace hebb::kernels
+
+namespace {
+
+using namespace hebb;
+
+struct ShapeSpec {
+  int64_t m, n, k;
+  DType dtype;
+  bool transposed;
+};
+
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double fma_peak(stream::Isa isa, int64_t rounds) {
+#if defined(__x86_64__)
+  if (isa == stream::Isa::kAvx512) return kernels::avx512::fma_peak(rounds);
+  if (isa == stream::Isa::kAvx2) return kernels::avx2::fma_peak(rounds);
+  return kernels::v2::fma_peak(rounds);
+#else
+  static_cast<void>(isa);
+  return kernels::neon::fma_peak(rounds);
+#endif
+}
+
+// GFLOP/s of all threads together, in pieces small enough that a late thread costs little.
+double measure_peak(stream::Isa isa, stream::Context& context) {
+  constexpr int64_t kPieces = 64, kRounds = 1000;
+  std::vector<double> work(static_cast<size_t>(kPieces));
+  const double start = seconds();
+  context.parallel(kPieces,
+                   [&](int64_t task, int) { work[static_cast<size_t>(task)] = fma_peak(isa, kRounds); });
+  const double time = seconds() - start;
+  double total = 0;
+  for (double piece : work) total += piece;
+  return total / time * 1e-9;
+}
+
+// Aligned memory with small varying values, never denormal.
+class Matrix {
+ public:
+  Matrix(DType dtype, int64_t rows, int64_t columns) {
+    const int64_t count = rows * columns;
+    const size_t bytes = static_cast<size_t>(count * item_size(dtype));
+    block_.data = std::aligned_alloc(64, (bytes + 127) / 64 * 64);
+    operand_.data = block_.data;
+    operand_.block = &block_;
+    operand_.dtype = dtype;
+    operand_.rank = 2;
+    operand_.shape[0] = rows, operand_.shape[1] = columns;
+    operand_.strides[0] = columns, operand_.strides[1] = 1;
+    for (int64_t i = 0; i < count; ++i) set(i, static_cast<float>(i % 17) / 16.0f - 0.5f);
+  }
+  ~Matrix() { std::free(block_.data); }
+  Matrix(const Matrix&) = delete;
+  Matrix& operator=(const Matrix&) = delete;
+
+  stream::Operand operand(stream::Role role, bool transposed = false) const {
+    stream::Operand o = operand_;
+    o.role = role;
+    if (transposed) {
+      std::swap(o.shape[0], o.shape[1]);
+      std::swap(o.strides[0], o.strides[1]);
+    }
+    return o;
+  }
+
+ private:
+  void set(int64_t i, float value) {
+    switch (operand_.dtype) {
+      case DType::kF64:
+        operand_.as<double>()[i] = value;
+        break;
+      case DType::kBF16:
+        operand_.as<BF16>()[i] = to_bf16(value);
+        break;
+      default:
+        operand_.as<float>()[i] = value;
+    }
+  }
+
+  Block block_;
+  stream::Operand operand_;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void measure(const ShapeSpec& shape, stream::Isa isa, stream::Context& context, double budget) {
+  const Matrix a(shape.dtype, shape.m, shape.k), c(shape.dtype, shape.m, shape.n);
+  const Matrix b(shape.dtype, shape.transposed ? shape.n : shape.k, shape.transposed ? shape.k : shape.n);
+  const stream::Operand operands[] = {c.operand(stream::Role::kOut), a.operand(stream::Role::kIn),
+                                      b.operand(stream::Role::kIn, shape.transposed)};
+  stream::Command command;
+  command.slot = &kernels::gemm;
+  command.operand_count = 3;
+  command.operands = operands;
+  const kernels::GemmParams params{kernels::kActivationNone, false};
+  std::memcpy(command.params, &params, sizeof params);
+  const double flops =
+      2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
+  const auto time_calls = [&](int calls) {
+    const double start = seconds();
+    for (int i = 0; i < calls; ++i) kernels::gemm.cpu(command, context);
+    return (seconds() - start) / calls;
+  };
+  time_calls(1);
+  // Several calls a sample, so that the clock's resolution does not show.
+  const int calls = std::max(1, static_cast<int>(500e-6 / time_calls(1)));
+  std::vector<double> rates, peaks;
+  const double end = seconds() + budget;
+  while (seconds() < end || rates.size() < 5) {
+    peaks.push_back(measure_peak(isa, context));
+    rates.push_back(flops / time_calls(calls) * 1e-9);
+  }
+  const double best = *std::max_element(rates.begin(), rates.end());
+  const double peak = *std::max_element(peaks.begin(), peaks.end()) / (shape.dtype == DType::kF64 ? 2 : 1);
+  std::printf(
+      "{\"m\":%ld,\"n\":%ld,\"k\":%ld,\"dtype\":\"%s\",\"transposed\":%s,\"isa\":\"%s\",\"threads\":%d,"
+      "\"gflops\":%.2f,\"peakGflops\":%.2f,\"fraction\":%.4f,\"medianGflops\":%.2f,\"samples\":%zu}\n",
+      static_cast<long>(shape.m), static_cast<long>(shape.n), static_cast<long>(shape.k),
+      dtype_name(shape.dtype), shape.transposed ? "true" : "false", cpu::isa_name(isa), context.threads(),
+      best, peak, best / peak, median(rates), rates.size());
+  std::fflush(stdout);
+}
+
+std::vector<ShapeSpec> grid() {
+  const DType f32 = DType::kF32;
+  return {
+      {64, 64, 64, f32, false},
+      {128, 128, 128, f32, false},
+      {256, 256, 256, f32, false},
+      {512, 512, 512, f32, false},
+      {1024, 1024, 1024, f32, false},
+      {1024, 1024, 1024, f32, true},
+      {128, 256, 784, f32, true},
+      {128, 784, 256, f32, false},
+      {256, 784, 128, f32, false},
+      {128, 10, 128, f32, true},
+      {128, 1, 256, f32, true},
+      {1, 1024, 1024, f32, true},
+      {1, 1024, 1024, f32, false},
+      {4096, 16, 150, f32, false},
+      {4096, 64, 576, f32, false},
+      {64, 576, 4096, f32, false},
+      {512, 512, 512, DType::kF64, false},
+      {512, 512, 512, DType::kBF16, false},
+  };
+}
+
+bool parse_shape(const char* text, ShapeSpec* shape) {
+  long m, n, k;
+  char mark = 0;
+  const int read = std::sscanf(text, "%ldx%ldx%ld:%c", &m, &n, &k, &mark);
+  if (read < 3 || m < 1 || n < 1 || k < 1) return false;
+  *shape = {m, n, k, DType::kF32, mark == 't'};
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  stream::Isa isa;
+  if (argc < 3 || !cpu::parse_isa(argv[1], &isa) || !cpu::supports(isa) || std::atoi(argv[2]) < 1) {
+    std::fprintf(stderr,
+                 "usage: gemm_bench ISA THREADS [SECONDS [MxNxK[:t]...]]; instruction sets here: %s\n",
+                 cpu::supported_isas().c_str());
+    return 2;
+  }
+  const double budget = argc > 3 ? std::atof(argv[3]) : 0.2;
+  std::vector<ShapeSpec> shapes = argc > 4 ? std::vector<ShapeSpec>{} : grid();
+  for (int i = 4; i < argc; ++i) {
+    ShapeSpec shape{};
+    if (!parse_shape(argv[i], &shape)) {
+      std::fprintf(stderr, "gemm_bench: %s is no shape; write MxNxK or MxNxK:t\n", argv[i]);
+      return 2;
+    }
+    shapes.push_back(shape);
+  }
+  kernels::fill(isa);
+  cpu::ThreadPool pool(std::atoi(argv[2]));
+  stream::Context context(pool.threads(pool.size()));
+  for (const ShapeSpec& shape : shapes) measure(shape, isa, context, budget);
+  return 0;
+}

@@ -1,0 +1,84 @@
+// GEMM rates as fractions of the FMA peak measured in the same run, for each instruction set and one and two threads:
+// `gemm [--json FILE] [--isa NAME] [--threads N] [--seconds S] [MxNxK[:t]...]`.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { root, run } from '../scripts/process.mjs';
+import { findProgram, installCommand, missingPackages } from '../scripts/toolchain.mjs';
+
+const build = path.join(root, 'build', 'bench');
+const program = path.join(build, 'gemm_bench');
+
+async function buildProgram() {
+  const missing = missingPackages();
+  if (missing.length > 0) return `${missing.join(', ')} not found; run: ${installCommand(missing)}`;
+  const launcher = findProgram('ccache') ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
+  const settings = ['-DCMAKE_BUILD_TYPE=Release', '-DHEBB_BENCH=ON', ...launcher];
+  const configured = await run('cmake', ['-S', root, '-B', build, ...settings]);
+  if (configured.code !== 0) return configured.output;
+  const jobs = String(Math.min(2, availableParallelism()));
+  const built = await run('cmake', ['--build', build, '--target', 'gemm_bench', '--parallel', jobs]);
+  return built.code === 0 ? null : built.output;
+}
+
+/** The instruction sets of this machine, as the program names them in its usage line. */
+async function machineIsas() {
+  const { output } = await run(program, []);
+  const list = /instruction sets here: (.*)/.exec(output)?.[1] ?? '';
+  return list
+    .split(',')
+    .map(word => word.trim())
+    .filter(word => word !== '');
+}
+
+const row = (...cells) =>
+  cells.map((cell, i) => String(cell).padStart([22, 6, 8, 8, 9, 9, 9][i] ?? 9)).join('');
+
+function print(result) {
+  const shape = `${result.m}x${result.n}x${result.k}${result.transposed ? ':t' : ''}`;
+  const percent = `${(100 * result.fraction).toFixed(1)} %`;
+  const rates = [result.gflops, result.medianGflops, result.peakGflops].map(rate => rate.toFixed(1));
+  console.log(row(shape, result.dtype, result.isa, result.threads, ...rates) + percent.padStart(10));
+}
+
+export async function main(options) {
+  const { values, positionals } = parseArgs({
+    args: options,
+    allowPositionals: true,
+    options: {
+      json: { type: 'string' },
+      isa: { type: 'string' },
+      threads: { type: 'string' },
+      seconds: { type: 'string', default: '0.3' },
+    },
+  });
+  const failure = await buildProgram();
+  if (failure !== null) {
+    console.error(`bench: ${failure}`);
+    return 1;
+  }
+  const wished = values.isa ?? process.env.HEBB_ISA;
+  const isas = wished ? [wished] : (await machineIsas()).reverse();
+  const threads = values.threads ? [values.threads] : availableParallelism() > 1 ? ['1', '2'] : ['1'];
+  console.log(`${row('shape', 'dtype', 'isa', 'threads', 'GFLOP/s', 'median', 'peak')}  fraction`);
+  const results = [];
+  for (const isa of isas) {
+    for (const count of threads) {
+      const { code, output } = await run(program, [isa, count, values.seconds, ...positionals]);
+      if (code !== 0) {
+        console.error(`bench: ${output}`);
+        return 1;
+      }
+      for (const line of output.trim().split('\n')) {
+        results.push(JSON.parse(line));
+        print(results.at(-1));
+      }
+    }
+  }
+  if (values.json !== undefined) {
+    mkdirSync(path.dirname(path.resolve(values.json)), { recursive: true });
+    writeFileSync(values.json, `${JSON.stringify({ results }, null, 2)}\n`);
+  }
+  return 0;
+}

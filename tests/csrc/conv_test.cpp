@@ -1,0 +1,132 @@
+// The convolution kernels against naive double loops, for every instruction set, dtype and number of threads.
+#include "kernels/conv.h"
+
+#include "image_check.h"
+
+using namespace hebb;
+using namespace hebb::testing;
+
+namespace {
+
+struct ConvCase {
+  int64_t n, h, w, c, o, kh, kw;
+  int64_t stride[2], dilation[2], pads[4];  // top, bottom, left, right
+  int64_t groups;
+};
+
+constexpr ConvCase kCases[] = {
+    {2, 7, 9, 3, 5, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1},
+    {3, 12, 12, 1, 6, 5, 5, {1, 1}, {1, 1}, {2, 2, 2, 2}, 1},
+    {2, 14, 14, 6, 16, 5, 5, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1},
+    {5, 4, 4, 32, 37, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1},
+    {2, 11, 8, 17, 33, 3, 2, {2, 3}, {1, 1}, {1, 0, 2, 1}, 1},
+    {1, 9, 10, 4, 70, 3, 3, {1, 2}, {2, 3}, {2, 1, 3, 0}, 1},
+    {2, 9, 9, 8, 12, 3, 3, {2, 2}, {2, 2}, {0, 0, 0, 0}, 4},
+    {2, 6, 5, 32, 64, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1},
+    {1, 40, 50, 5, 7, 1, 1, {1, 1}, {1, 1}, {0, 0, 0, 0}, 1},
+    {2, 8, 7, 19, 21, 1, 1, {2, 2}, {1, 1}, {0, 0, 0, 0}, 1},
+    {2, 6, 6, 3, 4, 2, 2, {3, 3}, {1, 1}, {0, 0, 0, 0}, 1},
+    {2, 5, 5, 2, 3, 3, 3, {1, 1}, {1, 1}, {4, 3, 3, 4}, 1},
+    {2, 9, 12, 67, 67, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 67},
+    {1, 9, 8, 16, 16, 3, 5, {2, 2}, {1, 2}, {1, 1, 2, 2}, 16},
+    {2, 5, 5, 4, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 4},
+    {1, 70, 64, 16, 16, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1},
+    {0, 5, 5, 4, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1},
+};
+
+int64_t extent(int64_t in, int64_t pads, int64_t k, int64_t stride, int64_t dilation) {
+  return (in + pads - dilation * (k - 1) - 1) / stride + 1;
+}
+
+// A convolution in doubles: f32 values, so that one set of inputs serves every dtype.
+struct Problem {
+  ConvCase s;
+  int64_t oh, ow, depth;
+  std::vector<double> x, w, bias, dy;
+
+  explicit Problem(const ConvCase& c)
+      : s(c),
+        oh(extent(c.h, c.pads[0] + c.pads[1], c.kh, c.stride[0], c.dilation[0])),
+        ow(extent(c.w, c.pads[2] + c.pads[3], c.kw, c.stride[1], c.dilation[1])),
+        depth(c.c / c.groups),
+        x(draw_eighths(c.n * c.h * c.w * c.c, 1, 0.25)),
+        w(draw_eighths(c.o * c.kh * c.kw * depth, 2, 0.25)),
+        bias(draw_eighths(c.o, 3, 0.25)),
+        dy(draw_eighths(c.n * oh * ow * c.o, 4, 0.25)) {}
+
+  // f(index of y, index of x, index of w) for every product of the convolution.
+  template <class F>
+  void products(F&& f) const {
+    const int64_t outs = s.o / s.groups;
+    for (int64_t n = 0; n < s.n; ++n)
+      for (int64_t i = 0; i < oh; ++i)
+        for (int64_t j = 0; j < ow; ++j)
+          for (int64_t o = 0; o < s.o; ++o)
+            for (int64_t u = 0; u < s.kh; ++u)
+              for (int64_t v = 0; v < s.kw; ++v) {
+                const int64_t y = i * s.stride[0] + u * s.dilation[0] - s.pads[0];
+                const int64_t z = j * s.stride[1] + v * s.dilation[1] - s.pads[2];
+                if (y < 0 || y >= s.h || z < 0 || z >= s.w) continue;
+                for (int64_t d = 0; d < depth; ++d)
+                  f(((n * oh + i) * ow + j) * s.o + o, ((n * s.h + y) * s.w + z) * s.c + o / outs * depth + d,
+                    ((o * s.kh + u) * s.kw + v) * depth + d);
+              }
+  }
+
+  kernels::ConvParams params(bool relu, bool has_bias) const {
+    return {{s.stride[0], s.stride[1]},
+            {s.dilation[0], s.dilation[1]},
+            {s.pads[0], s.pads[2]},
+            s.groups,
+            relu ? kernels::kActivationRelu : kernels::kActivationNone,
+            has_bias};
+  }
+};
+
+void check_case(const ConvCase& s, DType dtype) {
+  const Problem p(s);
+  std::vector<double> y(p.dy.size()), dx(p.x.size()), dw(p.w.size());
+  p.products([&](int64_t yi, int64_t xi, int64_t wi) {
+    y[static_cast<size_t>(yi)] += p.x[static_cast<size_t>(xi)] * p.w[static_cast<size_t>(wi)];
+    dx[static_cast<size_t>(xi)] += p.dy[static_cast<size_t>(yi)] * p.w[static_cast<size_t>(wi)];
+    dw[static_cast<size_t>(wi)] += p.dy[static_cast<size_t>(yi)] * p.x[static_cast<size_t>(xi)];
+  });
+  const std::vector<int64_t> x_shape{s.n, s.h, s.w, s.c}, w_shape{s.o, s.kh, s.kw, p.depth},
+      y_shape{s.n, p.oh, p.ow, s.o};
+  Buffer x(dtype, x_shape), w(dtype, w_shape), bias(dtype, {s.o}), dy(dtype, y_shape);
+  set_values(x, dtype, p.x);
+  set_values(w, dtype, p.w);
+  set_values(bias, dtype, p.bias);
+  set_values(dy, dtype, p.dy);
+  compare(kernels::conv2d_weight_grad, {{dtype, w_shape, dw}}, {x.in(), dy.in()}, p.params(false, false));
+  if (s.n == 0) return;
+  compare(kernels::conv2d_input_grad, {{dtype, x_shape, dx}}, {dy.in(), w.in()}, p.params(false, false));
+  compare(kernels::conv2d, {{dtype, y_shape, y}}, {x.in(), w.in()}, p.params(false, false));
+  for (size_t i = 0; i < y.size(); ++i) y[i] = std::max(0.0, y[i] + p.bias[i % static_cast<size_t>(s.o)]);
+  compare(kernels::conv2d, {{dtype, y_shape, y}}, {x.in(), w.in(), bias.in()}, p.params(true, true));
+}
+
+}  // namespace
+
+TEST(conv_matches_naive_loops) {
+  for_each_isa([] {
+    for (const auto& s : kCases) check_case(s, DType::kF32);
+  });
+}
+
+TEST(conv_matches_naive_loops_in_other_dtypes) {
+  for_each_isa([] {
+    for (const auto& s : kCases) {
+      if (s.h > 30) continue;
+      for (DType dtype : {DType::kF64, DType::kF16, DType::kBF16}) check_case(s, dtype);
+    }
+  });
+}
+
+// A gradient over many images: sums are in parts, and no part may be lost.
+TEST(conv_weight_grad_sums_all_images) {
+  for_each_isa([] {
+    check_case({40, 8, 8, 3, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 1}, DType::kF32);
+    check_case({33, 6, 6, 8, 8, 3, 3, {1, 1}, {1, 1}, {1, 1, 1, 1}, 8}, DType::kF32);
+  });
+}

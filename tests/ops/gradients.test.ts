@@ -1,0 +1,67 @@
+// First and second derivatives in float64 against differences, and what has none.
+import { native } from '../../ts/native';
+import { scope } from '../../ts/scope';
+import { wrap } from '../../ts/handle';
+import { requireHandle } from '../../ts/tensor';
+import type { Tensor } from '../../ts/tensor';
+import { entries } from './matrix-catalog';
+import type { Entry } from './matrix-catalog';
+import { calls } from './matrix-draw';
+import type { Call } from './matrix-draw';
+import { isFloat } from './matrix-dtype';
+import { checkFirst, checkSecond, variables } from './matrix-gradient';
+import { evaluate, expectNone, gather, place } from './matrix-run';
+
+const leaf = (x: Tensor): Tensor => wrap(native.leaf(requireHandle('leaf', x)));
+
+/** The calls in which every free float input is f64, and a derivative exists. */
+function smooth({ op, samples }: Entry): Call[] {
+  const cases = samples.cases.filter(sample => sample.noGrad === undefined);
+  return calls(op, samples, cases).filter(call => {
+    const list = variables(call);
+    return list.length > 0 && list.every(({ x }) => x.dtype === 'f64');
+  });
+}
+
+const hasFloatInput = ({ op, samples }: Entry): boolean =>
+  !op.writes && calls(op, samples).some(call => variables(call).length > 0);
+
+const named = (list: readonly Entry[]): (readonly [string, Entry])[] =>
+  list.map(entry => [entry.op.name, entry]);
+
+const floatOps = entries.filter(hasFloatInput);
+
+describe.each(named(floatOps.filter(({ op }) => !op.noGrad)))('%s', (_, entry) => {
+  const list = smooth(entry);
+
+  test('first derivative', () => expectNone(gather(list, checkFirst)));
+  test('second derivative', () => expectNone(gather(list, checkSecond)));
+});
+
+test.each(named(floatOps.filter(({ op }) => op.noGrad)))(
+  '%s refuses an input that requires a gradient',
+  (_, entry) => {
+    const call = calls(entry.op, entry.samples).find(item => variables(item).length > 0);
+    if (call === undefined) throw new Error('no float case');
+    const message = new RegExp(
+      `^${entry.op.name}: .* requires a gradient, which ${entry.op.name} has none of; use detach\\(\\) or noGrad\\(\\)$`,
+    );
+    scope(() => {
+      expect(() => evaluate(call, x => (isFloat(x.dtype) ? leaf(place(x)) : place(x)))).toThrow(message);
+    });
+  },
+);
+
+test.each(named(floatOps.filter(({ op }) => !op.noGrad)))(
+  '%s: only float results require a gradient',
+  (_, { op, samples }) => {
+    const wrong = gather(calls(op, samples), call =>
+      scope(() => {
+        const results = evaluate(call, x => (isFloat(x.dtype) ? leaf(place(x)) : place(x)));
+        const bad = results.find(y => y.requiresGrad && !isFloat(y.dtype));
+        return bad === undefined ? undefined : `${bad.dtype} requires a gradient`;
+      }),
+    );
+    expectNone(wrong);
+  },
+);

@@ -1,0 +1,165 @@
+// Derivatives by differences along directions, for holding gradients against in float64.
+import { grad, valueAndGrad } from '../../ts/autograd';
+import * as ops from '../../ts/ops.gen';
+import { scope } from '../../ts/scope';
+import { isTensor, tensor } from '../../ts/tensor';
+import type { Tensor } from '../../ts/tensor';
+import { isFloat } from './matrix-dtype';
+import { gauss, generator, hash, isDrawn, isDrawnList } from './matrix-draw';
+import type { Call, Drawn } from './matrix-draw';
+import { evaluate, place } from './matrix-run';
+import type { Place } from './matrix-run';
+import { size } from './sample';
+
+const step = 1e-5;
+const tolerance = 2e-7;
+
+/** A differentiable input of a call and where it stands. */
+interface Variable {
+  readonly at: string;
+  readonly x: Drawn;
+}
+
+/** Float tensors that a gradient can be asked for, in argument order. */
+export function variables(call: Call): Variable[] {
+  if (call.op.writes) return [];
+  return call.args
+    .flatMap(({ value }, i) =>
+      isDrawn(value)
+        ? [{ at: `${i}`, x: value }]
+        : isDrawnList(value)
+          ? value.map((x, k) => ({ at: `${i}.${k}`, x }))
+          : [],
+    )
+    .filter(({ x }) => isFloat(x.dtype));
+}
+
+const weights = (shape: readonly number[], label: string): Float64Array => {
+  const next = generator(hash(label));
+  return Float64Array.from({ length: size(shape) }, () => gauss(next));
+};
+
+const constants = (shape: readonly number[], label: string): Drawn => ({
+  data: weights(shape, label),
+  shape,
+  dtype: 'f64',
+  free: false,
+});
+
+const total = (terms: readonly Tensor[]): Tensor =>
+  terms.reduce((sum, term) => sum.add(term), tensor(0, { dtype: 'f64' }));
+
+/** The float results, from inputs of which `tensors` replace those that `given` names. */
+function floatResults(call: Call, given: readonly Variable[], tensors: readonly Tensor[]): Tensor[] {
+  const put: Place = (x, at) => tensors[given.findIndex(variable => variable.at === at)] ?? place(x);
+  return evaluate(call, put).filter(y => isFloat(y.dtype));
+}
+
+/** The weights that `weighted` uses: random numbers of each result's shape. */
+const weightsOf = (call: Call): Variable[] =>
+  scope(() => floatResults(call, [], []).map((y, i) => ({ at: `w${i}`, x: constants(y.shape, `w ${i}`) })));
+
+/** sum over results of sum(result * w): one number with everything in it. */
+function weighted(results: readonly Tensor[], w: readonly Tensor[]): Tensor {
+  return total(
+    results.map((y, i) => ops.sum(ops.mul(ops.cast(y, 'f64'), w[i] ?? place(constants(y.shape, `w ${i}`))))),
+  );
+}
+
+type Scalar = (...x: Tensor[]) => Tensor;
+
+const moved = (x: Drawn, direction: Float64Array, amount: number): Drawn => ({
+  ...x,
+  data: x.data.map((value, i) => value + amount * (direction[i] ?? 0)),
+});
+
+/** The derivative of f along a direction of one input: five points, so that the error is of fourth order. */
+function slope(f: Scalar, list: readonly Variable[], which: number, direction: Float64Array): number {
+  const value = (amount: number): number =>
+    scope(() =>
+      f(...list.map(({ x }, i) => place(i === which ? moved(x, direction, amount) : x))).itemSync(),
+    );
+  return (8 * (value(step) - value(-step)) - (value(2 * step) - value(-2 * step))) / (12 * step);
+}
+
+/** Two random directions and the first and last element alone. */
+function directions(x: Drawn): Float64Array[] {
+  const length = x.data.length;
+  if (length === 0) return [];
+  const next = generator(hash(`directions ${length}`));
+  const random = Array.from({ length: 2 }, () => {
+    const list = Float64Array.from({ length }, () => gauss(next));
+    const most = Math.max(...list.map(Math.abs));
+    return list.map(value => value / most);
+  });
+  const unit = (at: number): Float64Array => Float64Array.from({ length }, (_, i) => Number(i === at));
+  return length === 1 ? [unit(0)] : [...random, unit(0), unit(length - 1)];
+}
+
+/** Holds the gradient of f against differences; gives the first disagreement in words. */
+function disagreement(f: Scalar, list: readonly Variable[]): string | undefined {
+  const wrt = list.map((_, i) => i);
+  const grads = scope(() => {
+    const [, found] = valueAndGrad(f, { wrt })(...list.map(({ x }) => place(x)));
+    return found.map(g => ({
+      data: Float64Array.from(g.readSync(), Number),
+      shape: g.shape,
+      dtype: g.dtype,
+    }));
+  });
+  for (const [i, { x, at }] of list.entries()) {
+    const own = grads[i];
+    if (own === undefined) return `no gradient of argument ${at}`;
+    if (own.shape.join() !== x.shape.join() || own.dtype !== x.dtype) {
+      return `the gradient of argument ${at} is ${own.dtype} [${own.shape.join(', ')}]`;
+    }
+    for (const direction of directions(x)) {
+      const analytic = direction.reduce((sum, d, k) => sum + d * (own.data[k] ?? 0), 0);
+      const scale = direction.reduce((sum, d, k) => sum + Math.abs(d * (own.data[k] ?? 0)), 1);
+      const numeric = slope(f, list, i, direction);
+      if (!(Math.abs(analytic - numeric) <= tolerance * scale)) {
+        return `d/d(argument ${at}) is ${analytic}, by differences ${numeric}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Checks the first derivative of a float64 call by every input. */
+export function checkFirst(call: Call): string | undefined {
+  const list = variables(call);
+  return list.length === 0
+    ? undefined
+    : disagreement((...x) => weighted(floatResults(call, list, x), []), list);
+}
+
+/** Checks the derivative of the gradients, contracted with random numbers, by every input and by dy. */
+export function checkSecond(call: Call): string | undefined {
+  const list = variables(call);
+  if (list.length === 0) return undefined;
+  const wrt = list.map((_, i) => i);
+  const first: Scalar = (...all) => {
+    const w = all.slice(list.length);
+    const f: Scalar = (...x) => weighted(floatResults(call, list, x), w);
+    const grads = grad(f, { wrt })(...all.slice(0, list.length));
+    return total(grads.map((g, i) => ops.sum(ops.mul(g, place(constants(g.shape, `v ${i}`))))));
+  };
+  return disagreement(first, [...list, ...weightsOf(call)]);
+}
+
+/** The gradients by every float input, as numbers; placed by `put`. */
+export function gradients(call: Call, put: Place = place): Drawn[] {
+  const list = variables(call);
+  if (list.length === 0) return [];
+  return scope(() => {
+    const [, found] = valueAndGrad((...x: Tensor[]) => weighted(floatResults(call, list, x), []), {
+      wrt: list.map((_, i) => i),
+    })(...list.map(({ x, at }) => put(x, at)));
+    return found.filter(isTensor).map(g => ({
+      data: Float64Array.from(g.readSync(), Number),
+      shape: g.shape,
+      dtype: g.dtype,
+      free: false,
+    }));
+  });
+}
