@@ -90,7 +90,11 @@ std::vector<int64_t> integers(const char* op, const char* name, const Napi::Valu
 
 Shape shape_of(const char* op, const Napi::Value& value) {
   Shape shape;
-  for (int64_t extent : integers(op, "shape", value)) shape.push_back(extent);
+  const std::vector<int64_t> extents = integers(op, "shape", value);
+  if (extents.size() > kMaxRank) {
+    throw Error(ErrorKind::kShape, op, text("rank %zu is too high; at most %d axes", extents.size(), kMaxRank));
+  }
+  for (int64_t extent : extents) shape.push_back(extent);
   check_extents(op, shape);
   return shape;
 }

@@ -1,7 +1,10 @@
 // The life of an environment, and the way results come back to its thread.
 #include "binding/environment.h"
 
+#include <cctype>
+#include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "device/cpu/machine.h"
 
@@ -12,9 +15,26 @@ namespace {
 // Telling the collector is a call into V8: only changes of this size are worth one.
 constexpr int64_t kAccountStep = 1 << 20;
 
+// A step has a few ops that may fail while running, and a few steps are under way.
+constexpr size_t kSites = 256;
+
 void end_environment(void* data) { static_cast<Environment*>(data)->end(); }
 
 }  // namespace
+
+std::string camel_case(const std::string& name) {
+  std::string result;
+  bool upper = false;
+  for (char c : name) {
+    if (c == '_') {
+      upper = true;
+    } else {
+      result += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+      upper = false;
+    }
+  }
+  return result;
+}
 
 Environment::Environment(Napi::Env env) : env_(env), process_(Process::acquire()) {
   allocator_ = std::make_unique<cpu::CpuAllocator>();
@@ -22,8 +42,16 @@ Environment::Environment(Napi::Env env) : env_(env), process_(Process::acquire()
   ops_->make_current();
   stream().set_threads(cpu::usable_cores());
   napi_value name = Napi::String::New(env, "hebb");
-  napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &deliver, &notify_);
+  napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &deliver,
+                                  &notify_);
   napi_unref_threadsafe_function(env, notify_);
+  stream().on_fault([this] {
+    {
+      std::lock_guard lock(completions_mutex_);
+      fault_arrived_ = true;
+    }
+    napi_call_threadsafe_function(notify_, nullptr, napi_tsfn_nonblocking);
+  });
   // Hooks run in reverse order: this one before the thread-safe function's own.
   napi_add_env_cleanup_hook(env, &end_environment, this);
 }
@@ -35,6 +63,8 @@ Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Enviro
 void Environment::end() {
   if (ended()) return;
   ops_->make_current();
+  if (auto fault = stream().take_fault()) std::fprintf(stderr, "hebb: a failure that nothing read: %s\n", fault->what());
+  sites_.clear();
   handles_.clear();
   ops_.reset();
   if (notify_ != nullptr) napi_release_threadsafe_function(notify_, napi_tsfn_abort);
@@ -46,8 +76,24 @@ void Environment::end() {
 
 Napi::Value Environment::make_error(const Error& error) {
   if (error_factory_.IsEmpty()) return Napi::Error::New(env_, error.what()).Value();
-  return error_factory_.Call({Napi::String::New(env_, kind_name(error.kind())), Napi::String::New(env_, error.op()),
-                              Napi::String::New(env_, error.detail())});
+  return error_factory_.Call({Napi::String::New(env_, kind_name(error.kind())),
+                              Napi::String::New(env_, camel_case(error.op())),
+                              Napi::String::New(env_, error.detail()), site_of(error.ticket())});
+}
+
+void Environment::note_site(uint64_t first) {
+  if (site_probe_.IsEmpty()) return;
+  Napi::Value caller = site_probe_.Call(std::initializer_list<napi_value>{});
+  if (!caller.IsObject()) return;
+  if (sites_.size() == kSites) sites_.pop_front();
+  sites_.push_back({first, stream().submitted(), Napi::Persistent(caller.As<Napi::Object>())});
+}
+
+Napi::Value Environment::site_of(uint64_t ticket) {
+  for (const auto& site : sites_) {
+    if (site.first < ticket && ticket <= site.last) return site.caller.Value();
+  }
+  return env_.Undefined();
 }
 
 void Environment::expect() {
@@ -74,18 +120,27 @@ void Environment::deliver_all() {
   if (ended()) return;
   Napi::HandleScope scope(env_);
   std::vector<std::unique_ptr<Completion>> ready;
+  bool fault = false;
   {
     std::lock_guard lock(completions_mutex_);
     ready.swap(completions_);
+    fault = std::exchange(fault_arrived_, false);
   }
   expected_ -= static_cast<int64_t>(ready.size());
-  if (expected_ == 0) napi_unref_threadsafe_function(env_, notify_);
-  for (auto& completion : ready) {
-    if (completion->take_fault && !completion->error) completion->error = stream().take_fault();
-    Napi::Value argument = completion->error ? make_error(*completion->error) : env_.Undefined();
-    // Runs microtasks, as an event of the loop does; the callback only settles a promise.
-    completion->callback.MakeCallback(env_.Global(), {argument});
-    if (env_.IsExceptionPending()) env_.GetAndClearPendingException();
+  if (expected_ == 0 && !ready.empty()) napi_unref_threadsafe_function(env_, notify_);
+  try {
+    for (auto& completion : ready) {
+      if (completion->take_fault && !completion->error) completion->error = stream().take_fault();
+      Napi::Value argument = completion->error ? make_error(*completion->error) : env_.Undefined();
+      // Runs microtasks, as an event of the loop does; the callback only settles a promise.
+      completion->callback.MakeCallback(env_.Global(), {argument});
+      if (env_.IsExceptionPending()) env_.GetAndClearPendingException();
+    }
+    if (fault && !fault_listener_.IsEmpty()) {
+      fault_listener_.MakeCallback(env_.Global(), std::initializer_list<napi_value>{});
+    }
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated runs no callback any more; nobody waits for the others either.
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,9 @@
 #include "ops/environment.h"
 
 namespace hebb::binding {
+
+// "log_softmax" -> "logSoftmax": what JavaScript calls an op.
+std::string camel_case(const std::string& name);
 
 // One finished piece of work whose promise JavaScript waits for.
 struct Completion {
@@ -39,8 +43,14 @@ class Environment {
   HandleLists& handles() { return handles_; }
   stream::Isa isa() const { return process_->isa(); }
 
-  // Makes typed JavaScript errors: (kind, op, detail) => Error.
+  // Makes typed JavaScript errors: (kind, op, detail, site) => Error, where site is undefined or what the probe gave when
+  // the command that failed was submitted.
   void set_error_factory(Napi::Function factory) { error_factory_ = Napi::Persistent(factory); }
+  // () => an object that knows the caller, and what is called soon after a failure in the background.
+  void set_site_probe(Napi::Function probe) { site_probe_ = Napi::Persistent(probe); }
+  void set_fault_listener(Napi::Function listener) { fault_listener_ = Napi::Persistent(listener); }
+  // Remembers the caller of an op that may fail while running: it submitted the commands after `first`.
+  void note_site(uint64_t first);
   Napi::Value make_error(const Error& error);
 
   // Registers a callback to be called once `completion` arrives; the process stays alive until then.
@@ -58,6 +68,7 @@ class Environment {
  private:
   static void deliver(napi_env env, napi_value, void* context, void*);
   void deliver_all();
+  Napi::Value site_of(uint64_t ticket);
 
   Napi::Env env_;
   std::shared_ptr<Process> process_;
@@ -65,6 +76,16 @@ class Environment {
   std::unique_ptr<ops::Environment> ops_;
   HandleLists handles_;
   Napi::FunctionReference error_factory_;
+  Napi::FunctionReference site_probe_;
+  Napi::FunctionReference fault_listener_;
+  // The callers of the last ops that may fail while running.
+  struct Site {
+    uint64_t first;
+    uint64_t last;
+    Napi::ObjectReference caller;
+  };
+  std::deque<Site> sites_;
+  bool fault_arrived_ = false;
   napi_threadsafe_function notify_ = nullptr;
   int64_t expected_ = 0;
   int64_t accounted_ = 0;

@@ -10,28 +10,15 @@ namespace {
 
 using ops::OpSpec;
 
-// "log_softmax" -> "logSoftmax".
-std::string camel_case(const std::string& name) {
-  std::string result;
-  bool upper = false;
-  for (char c : name) {
-    if (c == '_') {
-      upper = true;
-    } else {
-      result += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
-      upper = false;
-    }
-  }
-  return result;
-}
-
 Napi::Value invoke(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
     const auto& spec = *static_cast<const OpSpec*>(info.Data());
     std::vector<ops::Argument> args;
     args.reserve(spec.args.size());
     for (size_t i = 0; i < spec.args.size(); ++i) args.push_back(argument(spec, spec.args[i], info[i]));
+    const uint64_t before = environment.stream().submitted();
     std::vector<Tensor> results = ops::call(spec, args);
+    if (spec.guard) environment.note_site(before);
     if (spec.writes) return environment.env().Undefined();
     if (!spec.many) return wrap(environment, std::move(results[0]));
     auto list = Napi::Array::New(environment.env(), results.size());

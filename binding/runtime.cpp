@@ -94,6 +94,23 @@ Napi::Value on_error(const Napi::CallbackInfo& info) {
   });
 }
 
+// watch(probe, listener): how callers are remembered, and who is told of failures in the background.
+Napi::Value watch(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    environment.set_site_probe(info[0].As<Napi::Function>());
+    environment.set_fault_listener(info[1].As<Napi::Function>());
+    return environment.env().Undefined();
+  });
+}
+
+// The first failure that nothing has reported, which counts as reported by this; undefined where there is none.
+Napi::Value take_fault(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) -> Napi::Value {
+    auto fault = environment.stream().take_fault();
+    return fault ? environment.make_error(*fault) : environment.env().Undefined();
+  });
+}
+
 }  // namespace
 
 void export_runtime(Napi::Env env, Napi::Object exports) {
@@ -106,6 +123,8 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   exports.Set("flush", Napi::Function::New(env, flush));
   exports.Set("isa", Napi::Function::New(env, isa));
   exports.Set("onError", Napi::Function::New(env, on_error));
+  exports.Set("watch", Napi::Function::New(env, watch));
+  exports.Set("takeFault", Napi::Function::New(env, take_fault));
 }
 
 }  // namespace hebb::binding

@@ -55,7 +55,21 @@ const classes = {
 
 const isKind = (kind: string): kind is ErrorKind => Object.hasOwn(classes, kind);
 
-/** The error of class `kind`; a kind this layer does not know gives the base class. */
-export function makeError(kind: string, op: string, detail: string): HebbError {
-  return new (isKind(kind) ? classes[kind] : HebbError)(op, detail);
+// The wrappers between the caller and the native op.
+const internal = /[\\/](ops\.gen|native)\.(ts|js):/;
+
+/**
+ * The error of class `kind`; a kind this layer does not know gives the base class. What failed in the background has the
+ * stack of `site`, where its op was called.
+ */
+export function makeError(kind: string, op: string, detail: string, site?: { stack?: string }): HebbError {
+  const error = new (isKind(kind) ? classes[kind] : HebbError)(op, detail);
+  const frames = site?.stack
+    ?.split('\n')
+    .slice(1)
+    .filter(line => !internal.test(line));
+  if (frames !== undefined && frames.length > 0) {
+    error.stack = `${error.name}: ${error.message}\n${frames.join('\n')}`;
+  }
+  return error;
 }

@@ -106,7 +106,9 @@ export interface Native {
   memory(): MemoryFigures;
   flush(done: Done, takeFault: boolean): void;
   isa(): 'v2' | 'avx2' | 'avx512' | 'neon';
-  onError(factory: (kind: string, op: string, detail: string) => Error): void;
+  onError(factory: (kind: string, op: string, detail: string, site?: { stack?: string }) => Error): void;
+  watch(probe: () => object, listener: () => void): void;
+  takeFault(): Error | undefined;
 }
 
 // The sources run from ts/, the build from dist/cjs/.
@@ -120,12 +122,30 @@ function packageRoot(): string {
   return folder;
 }
 
+// A failure in the background that nothing has read a second later is warned about, once.
+const WARNING_MS = 1000;
+
+function watchFaults(addon: Native): void {
+  const probe = (): object => {
+    const site = {};
+    Error.captureStackTrace(site, probe);
+    return site;
+  };
+  addon.watch(probe, () => {
+    setTimeout(() => {
+      const error = addon.takeFault();
+      if (error !== undefined) process.emitWarning(`a failure that nothing read: ${error.message}`, 'HebbWarning');
+    }, WARNING_MS).unref();
+  });
+}
+
 function load(): Native {
   const root = packageRoot();
   try {
     const resolve = require('node-gyp-build') as (folder: string) => Native;
     const addon = resolve(root);
     addon.onError(makeError);
+    watchFaults(addon);
     return addon;
   } catch (cause) {
     const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);

@@ -1,6 +1,7 @@
 // Error: what every failure of the core is thrown as; the binding turns the kind into a typed class.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -16,6 +17,9 @@ class Error : public std::exception {
   ErrorKind kind() const { return kind_; }
   const std::string& op() const { return op_; }
   const std::string& detail() const { return detail_; }
+  // The number of the command that failed while running; 0 for what was thrown at the call.
+  uint64_t ticket() const { return ticket_; }
+  void set_ticket(uint64_t ticket) { ticket_ = ticket; }
   // "op: detail".
   const char* what() const noexcept override { return message_.c_str(); }
 
@@ -24,6 +28,7 @@ class Error : public std::exception {
   std::string op_;
   std::string detail_;
   std::string message_;
+  uint64_t ticket_ = 0;
 };
 
 const char* kind_name(ErrorKind kind);

@@ -23,7 +23,7 @@ bool Stream::run_some() {
   int count = 0;
   while (count < kTurn && !idle() && !cancelled_.load(std::memory_order_relaxed)) {
     const uint64_t index = completed_.load(std::memory_order_relaxed);
-    run(ring_[index % kQueueLength]);
+    run(ring_[index % kQueueLength], index + 1);
     completed_.store(index + 1, std::memory_order_release);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (waiting_.load(std::memory_order_relaxed)) {
@@ -37,9 +37,9 @@ bool Stream::run_some() {
   return count > 0;
 }
 
-void Stream::run(Entry& entry) {
+void Stream::run(Entry& entry, uint64_t ticket) {
   if (entry.command.slot != nullptr) {
-    run_kernel(entry);
+    run_kernel(entry, ticket);
     entry.more_operands.reset();
     return;
   }
@@ -48,7 +48,7 @@ void Stream::run(Entry& entry) {
   entry.task = nullptr;
 }
 
-void Stream::run_kernel(Entry& entry) {
+void Stream::run_kernel(Entry& entry, uint64_t ticket) {
   const Command& command = entry.command;
   uint32_t fault = 0;
   for (int i = 0; i < command.operand_count && fault == 0; ++i) {
@@ -61,7 +61,7 @@ void Stream::run_kernel(Entry& entry) {
     Threads threads = executor_.runtime().threads(entry.threads);
     Context context(threads);
     command.slot->cpu(command, context);
-    if (context.fault().set) fault = add_fault(*command.slot, context.fault());
+    if (context.fault().set) fault = add_fault(*command.slot, context.fault(), ticket);
   }
   for (int i = 0; i < command.operand_count; ++i) {
     const Operand& operand = command[i];
@@ -69,15 +69,17 @@ void Stream::run_kernel(Entry& entry) {
   }
 }
 
-uint32_t Stream::add_fault(const Slot& slot, const Fault& fault) {
+uint32_t Stream::add_fault(const Slot& slot, const Fault& fault, uint64_t ticket) {
   std::string message = slot.fault_text != nullptr ? slot.fault_text : std::string(slot.name) + ": bad value {value}";
   replace_all(message, "{value}", fault.value);
   replace_all(message, "{position}", fault.position);
   replace_all(message, "{limit}", fault.limit);
   const size_t colon = message.find(": ");
+  auto error = std::make_unique<Error>(ErrorKind::kValue, message.substr(0, colon), message.substr(colon + 2));
+  error->set_ticket(ticket);
+  if (fault_listener_) fault_listener_();
   std::lock_guard lock(fault_mutex_);
-  faults_.push_back(
-      std::make_unique<Error>(ErrorKind::kValue, message.substr(0, colon), message.substr(colon + 2)));
+  faults_.push_back(std::move(error));
   const auto id = static_cast<uint32_t>(faults_.size());
   if (untold_.load(std::memory_order_relaxed) == 0) untold_.store(id, std::memory_order_release);
   return id;

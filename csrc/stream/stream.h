@@ -49,10 +49,14 @@ class Stream {
   // Blocks until everything submitted so far has run.
   void drain();
   bool idle() const;
+  // How many commands have been submitted: the number of the last one.
+  uint64_t submitted() const { return submitted_.load(std::memory_order_relaxed); }
 
   // The first fault nobody has been told of, if any; it counts as told.
   std::optional<Error> take_fault();
   bool has_fault() const { return untold_.load(std::memory_order_acquire) != 0; }
+  // Called on the executor thread at each new fault.
+  void on_fault(std::function<void()> listener) { fault_listener_ = std::move(listener); }
   // The fault of a block's contents; call after drain().
   std::optional<Error> fault_of(const Block& block);
 
@@ -76,9 +80,9 @@ class Stream {
 
   // Executor side.
   bool run_some();
-  void run(Entry& entry);
-  void run_kernel(Entry& entry);
-  uint32_t add_fault(const Slot& slot, const Fault& fault);
+  void run(Entry& entry, uint64_t ticket);
+  void run_kernel(Entry& entry, uint64_t ticket);
+  uint32_t add_fault(const Slot& slot, const Fault& fault, uint64_t ticket);
   const Error* look_up(uint32_t fault);
 
   Executor& executor_;
@@ -95,6 +99,7 @@ class Stream {
   std::mutex fault_mutex_;
   std::vector<std::unique_ptr<Error>> faults_;
   std::atomic<uint32_t> untold_{0};
+  std::function<void()> fault_listener_;
 };
 
 }  // namespace hebb::stream
