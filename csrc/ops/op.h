@@ -67,7 +67,7 @@ void submit_into(const stream::Slot& slot, const Tensor& target, const std::vect
 void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates, const std::vector<Tensor>& inputs,
                    ParamView params);
 
-// The seed cell of the current stream's generator (i64 [1]) and the counter where a draw of `count` elements starts:
+// The seed cell of the current stream's generator (i64 [2]: seed, base) and the counter where a draw of `count` elements starts:
 // taken at the call, in program order. A block of four words serves four elements.
 struct Draw {
   Tensor seed;

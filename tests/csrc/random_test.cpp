@@ -21,9 +21,10 @@ namespace kernels = hebb::kernels;
 constexpr uint64_t kSeed = 0x0123456789abcdef;
 // Above 2^32, so that the high word of the counter takes part.
 constexpr int64_t kCounter = (int64_t{7} << 32) - 3;
+constexpr int64_t kBase = 11;
 
 uint32_t word(int64_t index, int64_t counter = kCounter) {
-  return hebb::philox(kSeed, static_cast<uint64_t>(counter + index / 4)).w[index % 4];
+  return hebb::philox(kSeed, static_cast<uint64_t>(kBase + counter + index / 4)).w[index % 4];
 }
 
 double fraction53(int64_t index) {
@@ -45,8 +46,9 @@ void for_isas(F&& body) {
 template <class P>
 std::vector<unsigned char> drawn(const hebb::stream::Slot& slot, DType dtype, int64_t count, int threads,
                                  const P& params) {
-  Buffer out(dtype, {count}), seed(DType::kI64, {1});
-  *seed.as<int64_t>() = static_cast<int64_t>(kSeed);
+  Buffer out(dtype, {count}), seed(DType::kI64, {2});
+  seed.as<int64_t>()[0] = static_cast<int64_t>(kSeed);
+  seed.as<int64_t>()[1] = kBase;
   run(slot, threads, {out.out(), seed.in()}, params);
   return {out.as<unsigned char>(), out.as<unsigned char>() + out.bytes()};
 }
@@ -202,8 +204,9 @@ TEST(random_dropout_keeps_what_the_words_say) {
     for (double p : {0.25, 1.0}) {
       for (int threads : {1, 2}) {
         Buffer x(DType::kF32, {count}), y(DType::kF32, {count}), half(DType::kF16, {count}),
-            half_y(DType::kF16, {count}), seed(DType::kI64, {1});
-        *seed.as<int64_t>() = static_cast<int64_t>(kSeed);
+            half_y(DType::kF16, {count}), seed(DType::kI64, {2});
+        seed.as<int64_t>()[0] = static_cast<int64_t>(kSeed);
+  seed.as<int64_t>()[1] = kBase;
         for (int64_t i = 0; i < count; ++i) {
           x.as<float>()[i] = i == 5 ? INFINITY : static_cast<float>(i % 64 + 1);
           half.as<hebb::F16>()[i] = hebb::to_f16(static_cast<float>(i % 64 + 1));

@@ -21,13 +21,14 @@ template <int kWordsPerElement, class Make>
 HEBB_INLINE void for_tiles(Context& context, const Operand& seed, int64_t counter, int64_t size,
                            Make&& make) {
   constexpr int64_t kPerTile = kTileWords / kWordsPerElement;
-  const uint64_t key = static_cast<uint64_t>(*seed.as<int64_t>());
+  const uint64_t key = static_cast<uint64_t>(seed.as<int64_t>()[0]);
+  const uint64_t base = static_cast<uint64_t>(seed.as<int64_t>()[1]) + static_cast<uint64_t>(counter);
   const int64_t tiles = (size + kPerTile - 1) / kPerTile;
   context.parallel((tiles + kTilesPerTask - 1) / kTilesPerTask, [&](int64_t task, int) {
     alignas(64) uint32_t words[kTileWords];
     const int64_t end = (task + 1) * kTilesPerTask < tiles ? (task + 1) * kTilesPerTask : tiles;
     for (int64_t tile = task * kTilesPerTask; tile < end; ++tile) {
-      philox_tile(key, static_cast<uint64_t>(counter) + static_cast<uint64_t>(tile * kTileBlocks), words);
+      philox_tile(key, base + static_cast<uint64_t>(tile * kTileBlocks), words);
       const int64_t first = tile * kPerTile;
       make(words, first, size - first < kPerTile ? size - first : kPerTile);
     }
