@@ -22,6 +22,8 @@ export class State<D extends DType = DType> implements TensorLike<D> {
   readonly [kHandle]: Handle;
   readonly dtype: D;
   readonly shape: readonly number[];
+  /** Whether it was made to be trained: it stays a parameter of its module while frozen. */
+  readonly isParameter: boolean;
   #requiresGrad: boolean;
 
   /** Not for callers: states come from `state()`. */
@@ -31,6 +33,7 @@ export class State<D extends DType = DType> implements TensorLike<D> {
     this.dtype = dtype as D;
     this.shape = shape;
     this.#requiresGrad = requiresGrad;
+    this.isParameter = requiresGrad;
   }
 
   /** The number of elements. */

@@ -28,7 +28,7 @@ const holdsMembers = (value: object): boolean =>
 
 /**
  * Base of models and layers. Assign states, layers, arrays or records of them to properties; whatever holds a state
- * with `requiresGrad` is a parameter, other states are buffers. Each state counts once, under its first path.
+ * made with `requiresGrad` is a parameter, also while it is frozen; other states are buffers. Each state counts once, under its first path.
  *
  * @example
  * class Scale extends nn.Module {
@@ -79,12 +79,12 @@ export class Module {
     return found;
   }
 
-  /** The states that require a gradient, with their paths. */
+  /** The states made with `requiresGrad`, frozen ones included, with their paths. */
   namedParameters(): [string, State][] {
-    return this.namedStates().filter(([, state]) => state.requiresGrad);
+    return this.namedStates().filter(([, state]) => state.isParameter);
   }
 
-  /** What an optimizer takes: the states that require a gradient. */
+  /** What an optimizer takes: the states made with `requiresGrad`; those frozen since get no gradient and stay as they are. */
   parameters(): State[] {
     return this.namedParameters().map(([, state]) => state);
   }
