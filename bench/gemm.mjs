@@ -1,7 +1,7 @@
 // GEMM rates as fractions of the FMA peak measured in the same run, for each instruction set and one and two threads:
 // `gemm [--json FILE] [--isa NAME] [--threads N] [--seconds S] [MxNxK[:t]...]`.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, run } from '../scripts/process.mjs';
@@ -61,6 +61,8 @@ export async function main(options) {
   const wished = values.isa ?? process.env.HEBB_ISA;
   const isas = wished ? [wished] : (await machineIsas()).reverse();
   const threads = values.threads ? [values.threads] : availableParallelism() > 1 ? ['1', '2'] : ['1'];
+  const load = loadavg()[0];
+  if (load >= 1) console.log(`bench: the load is ${load.toFixed(1)}; figures are right only below 1`);
   console.log(`${row('shape', 'dtype', 'isa', 'threads', 'GFLOP/s', 'median', 'peak')}  fraction`);
   const results = [];
   for (const isa of isas) {
@@ -78,7 +80,7 @@ export async function main(options) {
   }
   if (values.json !== undefined) {
     mkdirSync(path.dirname(path.resolve(values.json)), { recursive: true });
-    writeFileSync(values.json, `${JSON.stringify({ results }, null, 2)}\n`);
+    writeFileSync(values.json, `${JSON.stringify({ load, results }, null, 2)}\n`);
   }
   return 0;
 }

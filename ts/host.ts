@@ -22,6 +22,15 @@ export interface HostArrays {
 /** The dtype whose bytes JavaScript can hold: half floats travel as f32. */
 export const hostDType = (dtype: DType): DType => (dtype === 'f16' || dtype === 'bf16' ? 'f32' : dtype);
 
+const dtypeNames: readonly string[] = ['f32', 'f64', 'f16', 'bf16', 'i32', 'i64', 'u8', 'bool'];
+
+/** Refuses a word that names no dtype: it may come from a file or from JavaScript. */
+export function checkDType(op: string, dtype: string): void {
+  if (dtypeNames.includes(dtype)) return;
+  const known = dtypeNames.map(name => `'${name}'`).join(', ');
+  throw new ValueError(op, `dtype must be one of ${known}, got '${String(dtype)}'`);
+}
+
 /** A new array of the kind `read()` gives. */
 export function hostArray(dtype: DType, size: number): TypedArray {
   switch (dtype) {

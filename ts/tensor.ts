@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { ShapeError, StateError, ValueError } from './errors';
 import { handleOf, kHandle, setTensorClass, wrap } from './handle';
 import type { TensorLike } from './handle';
-import { fill, flatten, hostArray, hostDType, inferDType, isTypedArray, typedArrayDType } from './host';
+import { checkDType, fill, flatten, hostArray, hostDType, inferDType, isTypedArray, typedArrayDType } from './host';
 import type { HostArrays, Nested } from './host';
 import { native } from './native';
 import type { DType, Handle, TypedArray } from './native';
@@ -73,16 +73,22 @@ export class Tensor<D extends DType = DType> extends TensorMethods<D> implements
   /** The elements in row-major order, once they are computed. Rejects with what made them invalid. */
   async read(): Promise<HostArrays[D]> {
     const [target, source] = this.#forHost();
-    await new Promise<void>((resolve, reject) => {
-      native.read(source, target, (error) => (error === undefined ? resolve() : reject(error)));
+    const pending = new Promise<void>((resolve, reject) => {
+      native.read(source[kHandle], target, (error) => (error === undefined ? resolve() : reject(error)));
     });
+    if (source !== this) source.dispose();
+    await pending;
     return target as HostArrays[D];
   }
 
   /** As `read()`, blocking this thread until everything submitted so far has run. */
   readSync(): HostArrays[D] {
     const [target, source] = this.#forHost();
-    native.readSync(source, target);
+    try {
+      native.readSync(source[kHandle], target);
+    } finally {
+      if (source !== this) source.dispose();
+    }
     return target as HostArrays[D];
   }
 
@@ -137,10 +143,13 @@ export class Tensor<D extends DType = DType> extends TensorMethods<D> implements
     return this.isDisposed ? 'Tensor (disposed)' : `Tensor ${this.dtype} [${this.shape.join(', ')}]`;
   }
 
-  #forHost(): [TypedArray, Handle] {
+  // The array to fill, and what fills it: another tensor for half floats, to be disposed by the caller.
+  #forHost(): [TypedArray, Tensor] {
     const dtype = hostDType(this.dtype);
-    const source = dtype === this.dtype ? this : cast(this.detach(), dtype);
-    return [hostArray(dtype, this.size), source[kHandle]];
+    const target = hostArray(dtype, this.size);
+    if (dtype === this.dtype) return [target, this];
+    using detached = this.detach();
+    return [target, cast(detached, dtype)];
   }
 
   #checkOne(op: string): void {
@@ -175,6 +184,7 @@ export function tensor<D extends DType = DType>(data: TensorData, options: Tenso
   if (data === null || data === undefined || typeof data === 'string') {
     throw new ValueError('tensor', `data must be numbers or a typed array, got ${String(data)}`);
   }
+  if (options.dtype !== undefined) checkDType('tensor', options.dtype);
   if (isTypedArray(data)) return fromTypedArray(data, options);
   const { values, shape } = flatten(data);
   const dtype = options.dtype ?? inferDType(values);
@@ -196,7 +206,7 @@ function converted<D extends DType>(made: Tensor, dtype: DType): Tensor<D> {
 }
 
 export const isTensor = (value: unknown): value is Tensor =>
-  typeof value === 'object' && value !== null && kHandle in value && 'readSync' in value;
+  typeof value === 'object' && value !== null && kHandle in value && 'backward' in value;
 
 /** The handle of a tensor for native calls that are no ops; throws StateError for anything else. */
 export function requireHandle(op: string, x: unknown): Handle {

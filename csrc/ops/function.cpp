@@ -28,10 +28,9 @@ Tensor clamp(const Tensor& x, double min, double max) {
     value_error("clamp", text("min %s is not below max %s; use min <= max", number_text(min).c_str(),
                               number_text(max).c_str()));
   }
-  if (!is_float(x.dtype())) {
-    for (double bound : {min, max}) {
-      if (!std::isinf(bound)) pair_of("clamp", x, bound);
-    }
+  for (double bound : {min, max}) {
+    // A bound beyond the dtype's range is no bound.
+    if (bound != std::floor(bound)) check_number("clamp", bound, x.dtype());
   }
   return record(map(kernels::clamp, x, {{min, max}}), {x}, [x, min, max](const Tensor& dy) {
     return Grads{fused_grad(kernels::clamp_grad, dy, x, {{min, max}}, [&] {

@@ -3,6 +3,7 @@
 
 #include "kernels/copy.h"
 #include "ops/elementwise.h"
+#include "ops/map.h"
 #include "ops/shape.h"
 #include "ops/shape_lines.h"
 
@@ -134,15 +135,19 @@ Tensor concat(const std::vector<Tensor>& tensors, int64_t axis) {
 
 Tensor stack(const std::vector<Tensor>& tensors, int64_t axis) {
   if (tensors.empty()) value_error("stack", "got no tensors; give at least one");
+  // The axis is one of the result's.
+  Shape longer = tensors[0].shape();
+  longer.push_back(1);
+  const int place = normal_axis("stack", axis, longer);
   std::vector<Tensor> rows;
   for (const auto& x : tensors) {
     if (x.shape() != tensors[0].shape()) {
       shape_error("stack", "shapes " + tensors[0].shape().text() + " and " + x.shape().text() +
                                " differ; all shapes must be equal");
     }
-    rows.push_back(expand_dims(x, axis));
+    rows.push_back(expand_dims(x, place));
   }
-  return concat(rows, axis);
+  return concat(rows, place);
 }
 
 std::vector<Tensor> split(const Tensor& x, const Ints& sizes, int64_t axis) {
@@ -206,6 +211,7 @@ Tensor pad(const Tensor& x, const Ints& pads, double value, const std::string& m
     shape[static_cast<int>(i)] += pads[2 * i] + pads[2 * i + 1];
   }
   check_extents("pad", shape);
+  check_number("pad", value, x.dtype());
   if (mode == "constant") return embed(x, shape, starts, Ints(rank, 1), value);
   Tensor y = x;
   for (size_t i = 0; i < rank; ++i) {

@@ -15,43 +15,53 @@ ElementwiseParams params_of(DType dtype, Scalars scalars) {
   return params;
 }
 
-// The dtype a number has beside a tensor of this one: bool tensors meet i32 numbers.
-DType number_dtype(DType beside) { return beside == DType::kBool ? DType::kI32 : beside; }
-
 std::string tensor_text(DType dtype) {
   return std::string(dtype == DType::kU8 || dtype == DType::kBool ? "a " : "an ") + dtype_name(dtype) +
          " tensor";
 }
 
-void check_number(const char* op, double number, DType beside) {
-  const DType dtype = number_dtype(beside);
-  if (is_float(dtype)) return;
-  if (number != std::floor(number) || std::isinf(number)) {
-    dtype_error(op, text("%s with the number %s; use a float tensor or a whole number",
-                         tensor_text(beside).c_str(), number_text(number).c_str()));
-  }
-  const double low = dtype == DType::kU8 ? 0 : dtype == DType::kI32 ? -2147483648.0 : -9223372036854775808.0;
-  const double high = dtype == DType::kU8 ? 256 : dtype == DType::kI32 ? 2147483648.0 : 9223372036854775808.0;
-  if (number < low || number >= high) {
-    dtype_error(op, text("the number %s does not fit %s; use a wider dtype",
-                         number_text(number).c_str(), tensor_text(beside).c_str()));
+// The least number and the first one beyond of what an integer dtype holds.
+struct Range {
+  double least, beyond;
+};
+Range range_of(DType dtype) {
+  switch (dtype) {
+    case DType::kBool:
+      return {0, 2};
+    case DType::kU8:
+      return {0, 256};
+    case DType::kI32:
+      return {-2147483648.0, 2147483648.0};
+    default:
+      return {-9223372036854775808.0, 9223372036854775808.0};
   }
 }
 
 // In the compute type: a number keeps its digits beside half tensors.
 Tensor constant_beside(const char* op, double number, DType beside) {
   check_number(op, number, beside);
-  return Tensor::constant(compute_type(number_dtype(beside)), number);
+  return Tensor::constant(compute_type(beside), number);
 }
 
 }  // namespace
 
+void check_number(const char* op, double number, DType beside) {
+  if (is_float(beside)) return;
+  if (number != std::floor(number) || std::isinf(number)) {
+    dtype_error(op, text("%s with the number %s; use a float tensor or a whole number",
+                         tensor_text(beside).c_str(), number_text(number).c_str()));
+  }
+  const Range range = range_of(beside);
+  if (number < range.least || number >= range.beyond) {
+    dtype_error(op, text("the number %s does not fit %s; cast it to a wider dtype",
+                         number_text(number).c_str(), tensor_text(beside).c_str()));
+  }
+}
+
 Pair pair_of(const char* op, const Value& a, const Value& b) {
   if (a.tensor && b.tensor) return {a.tensor, b.tensor, promote(a.tensor.dtype(), b.tensor.dtype())};
-  if (a.tensor)
-    return {a.tensor, constant_beside(op, b.number, a.tensor.dtype()), number_dtype(a.tensor.dtype())};
-  if (b.tensor)
-    return {constant_beside(op, a.number, b.tensor.dtype()), b.tensor, number_dtype(b.tensor.dtype())};
+  if (a.tensor) return {a.tensor, constant_beside(op, b.number, a.tensor.dtype()), a.tensor.dtype()};
+  if (b.tensor) return {constant_beside(op, a.number, b.tensor.dtype()), b.tensor, b.tensor.dtype()};
   return {Tensor::constant(DType::kF32, a.number), Tensor::constant(DType::kF32, b.number), DType::kF32};
 }
 

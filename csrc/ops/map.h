@@ -18,7 +18,9 @@ struct Pair {
   DType dtype;
 };
 
-// Throws DTypeError where a number does not fit an integer tensor.
+// Throws DTypeError where a number is fractional or too large for an integer tensor.
+void check_number(const char* op, double number, DType beside);
+
 Pair pair_of(const char* op, const Value& a, const Value& b);
 inline Pair pair_of(const char* op, const Tensor& a, const Tensor& b) {
   return pair_of(op, Value{a}, Value{b});

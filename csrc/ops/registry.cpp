@@ -97,7 +97,13 @@ std::vector<Tensor> call(const OpSpec& spec, const std::vector<Argument>& args) 
       for (const auto& item : *list) check_tensor(spec, spec.args[i], item);
     }
   }
-  return spec.call(args);
+  try {
+    return spec.call(args);
+  } catch (const Error& error) {
+    // A shape that cannot be built does not know for which op it was.
+    if (error.op() != "shape") throw;
+    throw Error(error.kind(), spec.name, error.detail());
+  }
 }
 
 }  // namespace hebb::ops

@@ -28,9 +28,10 @@ void fill_normal(Buffer& buffer, uint32_t seed) {
   for (int64_t i = 0; i < buffer.size(); ++i) buffer.as<float>()[i] = normal(random);
 }
 
-Operand constant(double value) {
+Operand constant(double value, DType dtype = DType::kF32) {
   Operand operand;
   operand.constant = value;
+  operand.dtype = dtype;
   return operand;
 }
 
@@ -196,6 +197,9 @@ TEST(elementwise_reads_constants_and_mixed_dtypes) {
       whole.as<int64_t>()[i] = i - 500;
     }
     run(kernels::mul, 1, {y.out(), half.in(), whole.in()}, compute_in(DType::kF32));
+    Buffer wide(DType::kF64, {3});
+    run(kernels::add, 1, {wide.out(), constant(0.1), constant(0, DType::kF64)}, compute_in(DType::kF64));
+    for (int i = 0; i < 3; ++i) CHECK_EQ(wide.as<double>()[i], static_cast<double>(0.1f));
     run(kernels::add, 1, {small.out(), half.in(), constant(0.5)}, compute_in(DType::kF32));
     for (int64_t i = 0; i < size; ++i) {
       const float x = static_cast<float>(i % 100) / 8;
@@ -216,7 +220,7 @@ TEST(elementwise_integers_stay_exact) {
     }
     run(kernels::add, 1, {y.out(), a.in(), b.in()}, compute_in(DType::kI64));
     for (int64_t i = 0; i < size; ++i) CHECK_EQ(y.as<int64_t>()[i], big + i + i % 5);
-    run(kernels::pow, 1, {y.out(), constant(-3), b.in()}, compute_in(DType::kI64));
+    run(kernels::pow, 1, {y.out(), constant(-3, DType::kI64), b.in()}, compute_in(DType::kI64));
     constexpr int64_t kPowers[] = {1, -3, 9, -27, 81};
     for (int64_t i = 0; i < size; ++i) CHECK_EQ(y.as<int64_t>()[i], kPowers[i % 5]);
     run(kernels::clamp, 1, {y.out(), b.in()}, compute_in(DType::kI64, 1, kInfinity));

@@ -5,8 +5,9 @@ import type { Call, Drawn } from './matrix-draw';
 import { gradients } from './matrix-gradient';
 import { contiguous, layouts } from './matrix-layout';
 import type { Layout } from './matrix-layout';
-import { bitDifference, expectNone, gather, place, results } from './matrix-run';
+import { bitDifference, expectNone, gather, place, submit } from './matrix-run';
 import type { Place } from './matrix-run';
+import type { Nd } from './sample';
 
 interface Placed {
   readonly label: string;
@@ -54,27 +55,38 @@ const put =
   (x, position) =>
     at.includes(position) ? layout.put(x) : place(x);
 
-const withTensors = entries.filter(({ samples }) => samples.cases.length > 0);
+/** Every placement in f32, and one after the other in the dtypes that kernels convert from. */
+const chosen = (call: Call, index: number): Placed[] => {
+  const all = placements(call);
+  if (call.label.endsWith(' f32') || all.length === 0) return all;
+  return all.filter((_, i) => (i + index) % 5 === 0);
+};
 
-describe.each(withTensors.map(entry => [entry.op.name, entry] as const))('%s', (_, { op, samples }) => {
+type Submit = (call: Call, place: Place) => () => Nd[];
+
+const compare =
+  (run: Submit) =>
+  (placed: Placed): (() => string | undefined) => {
+    const [want, got] = [run(placed.call, contiguous.put), run(placed.call, put(placed))];
+    return () => {
+      const expected = want();
+      return got()
+        .map((y, i) => bitDifference(y, expected[i] ?? y))
+        .find(Boolean);
+    };
+  };
+
+describe.each(entries.map(entry => [entry.op.name, entry] as const))('%s', (_, { op, samples }) => {
   const list = calls(op, samples);
 
   test('gives the same bits for every layout', () => {
-    const failures = gather(list.flatMap(placements), placed => {
-      const want = results(placed.call, contiguous.put);
-      const got = results(placed.call, put(placed));
-      return got.map((y, i) => bitDifference(y, want[i] ?? y)).find(Boolean);
-    });
-    expectNone(failures);
+    expectNone(gather(list.flatMap(chosen), compare(submit)));
   });
 
-  test('gives the same bits of gradients for every layout', () => {
-    const float32 = list.filter(call => call.label.endsWith(' f32'));
-    const failures = gather(op.noGrad ? [] : float32.flatMap(placements), placed => {
-      const want = gradients(placed.call, contiguous.put);
-      const got = gradients(placed.call, put(placed));
-      return got.map((y, i) => bitDifference(y, want[i] ?? y)).find(Boolean);
+  if (!op.noGrad && !op.writes) {
+    test('gives the same bits of gradients for every layout', () => {
+      const float32 = list.filter(call => call.label.endsWith(' f32'));
+      expectNone(gather(float32.flatMap(placements), compare(gradients)));
     });
-    expectNone(failures);
-  });
+  }
 });

@@ -111,7 +111,10 @@ export const samples: FamilySamples = {
         call(normal(2, 3), normal(4, 3), normal(3)),
         /^linear: bias is \[3\]; with weight \[4, 3\] it must be \[4\]$/,
       ],
-      [call(normal(2, 3), normal(4, 3), typed('i32', normal(4))), /^linear: bias needs a float dtype, got i32$/],
+      [
+        call(normal(2, 3), normal(4, 3), typed('i32', normal(4))),
+        /^linear: bias needs a float dtype, got i32$/,
+      ],
     ],
   },
 };

@@ -1,8 +1,7 @@
 // Derivatives by differences along directions, for holding gradients against in float64.
 import { grad, valueAndGrad } from '../../ts/autograd';
 import * as ops from '../../ts/ops.gen';
-import { scope } from '../../ts/scope';
-import { isTensor, tensor } from '../../ts/tensor';
+import { tensor } from '../../ts/tensor';
 import type { Tensor } from '../../ts/tensor';
 import { isFloat } from './matrix-dtype';
 import { gauss, generator, hash, isDrawn, isDrawnList } from './matrix-draw';
@@ -10,6 +9,7 @@ import type { Call, Drawn } from './matrix-draw';
 import { evaluate, place } from './matrix-run';
 import type { Place } from './matrix-run';
 import { size } from './sample';
+import type { Nd } from './sample';
 
 const step = 1e-5;
 const tolerance = 2e-7;
@@ -56,8 +56,8 @@ function floatResults(call: Call, given: readonly Variable[], tensors: readonly 
 }
 
 /** The weights that `weighted` uses: random numbers of each result's shape. */
-const weightsOf = (call: Call): Variable[] =>
-  scope(() => floatResults(call, [], []).map((y, i) => ({ at: `w${i}`, x: constants(y.shape, `w ${i}`) })));
+const weightsOf = (results: readonly Tensor[]): Variable[] =>
+  results.map((y, i) => ({ at: `w${i}`, x: constants(y.shape, `w ${i}`) }));
 
 /** sum over results of sum(result * w): one number with everything in it. */
 function weighted(results: readonly Tensor[], w: readonly Tensor[]): Tensor {
@@ -74,69 +74,77 @@ const moved = (x: Drawn, direction: Float64Array, amount: number): Drawn => ({
 });
 
 /** The derivative of f along a direction of one input: five points, so that the error is of fourth order. */
-function slope(f: Scalar, list: readonly Variable[], which: number, direction: Float64Array): number {
-  const value = (amount: number): number =>
-    scope(() =>
-      f(...list.map(({ x }, i) => place(i === which ? moved(x, direction, amount) : x))).itemSync(),
-    );
-  return (8 * (value(step) - value(-step)) - (value(2 * step) - value(-2 * step))) / (12 * step);
+function slope(f: Scalar, list: readonly Variable[], which: number, direction: Float64Array): Tensor {
+  const value = (amount: number): Tensor =>
+    f(...list.map(({ x }, i) => place(i === which ? moved(x, direction, amount) : x)));
+  const near = value(step).sub(value(-step));
+  const far = value(2 * step).sub(value(-2 * step));
+  return near
+    .mul(8)
+    .sub(far)
+    .div(12 * step);
 }
 
-/** Two random directions and the first and last element alone. */
+/** A random direction and the first and last element alone. */
 function directions(x: Drawn): Float64Array[] {
   const length = x.data.length;
   if (length === 0) return [];
   const next = generator(hash(`directions ${length}`));
-  const random = Array.from({ length: 2 }, () => {
-    const list = Float64Array.from({ length }, () => gauss(next));
-    const most = Math.max(...list.map(Math.abs));
-    return list.map(value => value / most);
-  });
+  const list = Float64Array.from({ length }, () => gauss(next));
+  const most = Math.max(...list.map(Math.abs));
   const unit = (at: number): Float64Array => Float64Array.from({ length }, (_, i) => Number(i === at));
-  return length === 1 ? [unit(0)] : [...random, unit(0), unit(length - 1)];
+  return length === 1 ? [unit(0)] : [list.map(value => value / most), unit(0), unit(length - 1)];
 }
 
-/** Holds the gradient of f against differences; gives the first disagreement in words. */
-function disagreement(f: Scalar, list: readonly Variable[]): string | undefined {
-  const wrt = list.map((_, i) => i);
-  const grads = scope(() => {
-    const [, found] = valueAndGrad(f, { wrt })(...list.map(({ x }) => place(x)));
-    return found.map(g => ({
-      data: Float64Array.from(g.readSync(), Number),
-      shape: g.shape,
-      dtype: g.dtype,
-    }));
-  });
-  for (const [i, { x, at }] of list.entries()) {
-    const own = grads[i];
-    if (own === undefined) return `no gradient of argument ${at}`;
-    if (own.shape.join() !== x.shape.join() || own.dtype !== x.dtype) {
-      return `the gradient of argument ${at} is ${own.dtype} [${own.shape.join(', ')}]`;
-    }
-    for (const direction of directions(x)) {
-      const analytic = direction.reduce((sum, d, k) => sum + d * (own.data[k] ?? 0), 0);
-      const scale = direction.reduce((sum, d, k) => sum + Math.abs(d * (own.data[k] ?? 0)), 1);
-      const numeric = slope(f, list, i, direction);
-      if (!(Math.abs(analytic - numeric) <= tolerance * scale)) {
-        return `d/d(argument ${at}) is ${analytic}, by differences ${numeric}`;
-      }
+const readNumbers = (x: Tensor): Float64Array => Float64Array.from(x.readSync(), Number);
+
+/** What is wrong with a gradient of x, given the derivatives along `directions(x)`. */
+function wrongGradient(
+  { x, at }: Variable,
+  own: Tensor | undefined,
+  numeric: readonly number[],
+): string | undefined {
+  if (own === undefined) return `no gradient of argument ${at}`;
+  if (own.shape.join() !== x.shape.join() || own.dtype !== x.dtype) {
+    return `the gradient of argument ${at} is ${own.dtype} [${own.shape.join(', ')}]`;
+  }
+  const grad = readNumbers(own);
+  for (const [k, direction] of directions(x).entries()) {
+    const terms = direction.map((d, i) => d * (grad[i] ?? 0));
+    const analytic = terms.reduce((sum, term) => sum + term, 0);
+    const scale = terms.reduce((sum, term) => sum + Math.abs(term), 1);
+    const found = numeric[k] ?? NaN;
+    if (!(Math.abs(analytic - found) <= tolerance * scale)) {
+      return `d/d(argument ${at}) is ${analytic}, by differences ${found}`;
     }
   }
   return undefined;
 }
 
-/** Checks the first derivative of a float64 call by every input. */
-export function checkFirst(call: Call): string | undefined {
-  const list = variables(call);
-  return list.length === 0
-    ? undefined
-    : disagreement((...x) => weighted(floatResults(call, list, x), []), list);
+/** Holds the gradient of f against differences; where f is NaN it has none. */
+function disagreement(f: Scalar, list: readonly Variable[]): () => string | undefined {
+  const [value, grads] = valueAndGrad(f, { wrt: list.map((_, i) => i) })(...list.map(({ x }) => place(x)));
+  const slopes = list.map(({ x }, which) => directions(x).map(direction => slope(f, list, which, direction)));
+  const flat = slopes.flat();
+  const together = flat.length === 0 ? undefined : ops.stack(flat);
+  return () => {
+    if (Number.isNaN(value.itemSync())) return undefined;
+    const numeric = [...(together === undefined ? [] : readNumbers(together))];
+    return list
+      .map((variable, i) => wrongGradient(variable, grads[i], numeric.splice(0, slopes[i]?.length ?? 0)))
+      .find(Boolean);
+  };
 }
 
-/** Checks the derivative of the gradients, contracted with random numbers, by every input and by dy. */
-export function checkSecond(call: Call): string | undefined {
+/** Checks the first derivative of a float64 call by every input. */
+export function checkFirst(call: Call): () => string | undefined {
   const list = variables(call);
-  if (list.length === 0) return undefined;
+  return disagreement((...x) => weighted(floatResults(call, list, x), []), list);
+}
+
+/** Checks the derivative of the gradients, contracted with random numbers, by every input and by dy; NaN has none. */
+export function checkSecond(call: Call): () => string | undefined {
+  const list = variables(call);
   const wrt = list.map((_, i) => i);
   const first: Scalar = (...all) => {
     const w = all.slice(list.length);
@@ -144,22 +152,16 @@ export function checkSecond(call: Call): string | undefined {
     const grads = grad(f, { wrt })(...all.slice(0, list.length));
     return total(grads.map((g, i) => ops.sum(ops.mul(g, place(constants(g.shape, `v ${i}`))))));
   };
-  return disagreement(first, [...list, ...weightsOf(call)]);
+  const results = floatResults(call, [], []);
+  const check = disagreement(first, [...list, ...weightsOf(results)]);
+  return () => (results.some(y => readNumbers(y).some(Number.isNaN)) ? undefined : check());
 }
 
-/** The gradients by every float input, as numbers; placed by `put`. */
-export function gradients(call: Call, put: Place = place): Drawn[] {
+/** Submits the gradients by every float input, placed by `put`; what it gives reads them. */
+export function gradients(call: Call, put: Place = place): () => Nd[] {
   const list = variables(call);
-  if (list.length === 0) return [];
-  return scope(() => {
-    const [, found] = valueAndGrad((...x: Tensor[]) => weighted(floatResults(call, list, x), []), {
-      wrt: list.map((_, i) => i),
-    })(...list.map(({ x, at }) => put(x, at)));
-    return found.filter(isTensor).map(g => ({
-      data: Float64Array.from(g.readSync(), Number),
-      shape: g.shape,
-      dtype: g.dtype,
-      free: false,
-    }));
-  });
+  if (list.length === 0) return () => [];
+  const f: Scalar = (...x) => weighted(floatResults(call, list, x), []);
+  const [, found] = valueAndGrad(f, { wrt: list.map((_, i) => i) })(...list.map(({ x, at }) => put(x, at)));
+  return () => found.map(g => ({ data: readNumbers(g), shape: g.shape }));
 }

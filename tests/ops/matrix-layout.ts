@@ -18,7 +18,7 @@ const flatten = (shape: readonly number[], index: readonly number[]): number =>
 
 const rebuilt = (x: Drawn, shape: readonly number[], from: (index: number[]) => number[]): Drawn => ({
   ...x,
-  ...nd(shape, index => x.data[flatten(x.shape, from(index))] ?? NaN),
+  ...nd(shape, index => x.data[flatten(x.shape, from(index))] ?? 0),
 });
 
 const keep = (x: Drawn): Drawn => x;

@@ -60,15 +60,19 @@ export function evaluate(call: Call, put: Place = place): Tensor[] {
   throw new Error(`${call.label}: returned ${String(result)}, not tensors`);
 }
 
-/** What a call computes; of an op that writes, what its states hold afterwards. */
-export function results(call: Call, put: Place = place): Result[] {
-  return scope(() => {
-    if (!call.op.writes) return evaluate(call, put).map(readBack);
-    const args = mapTensors(call, (x, arg, at) => (arg.kind === 'states' ? state(put(x, at)) : put(x, at)));
-    callOp(call.op.name, args);
-    return args.flat().filter(isState).map(readBack);
-  });
+/** Submits a call; what it gives reads the results, or of an op that writes, what its states hold afterwards. */
+export function submit(call: Call, put: Place = place): () => Result[] {
+  if (!call.op.writes) {
+    const list = evaluate(call, put);
+    return () => list.map(readBack);
+  }
+  const args = mapTensors(call, (x, arg, at) => (arg.kind === 'states' ? state(put(x, at)) : put(x, at)));
+  callOp(call.op.name, args);
+  return () => args.flat().filter(isState).map(readBack);
 }
+
+/** What a call computes. */
+export const results = (call: Call, put: Place = place): Result[] => scope(() => submit(call, put)());
 
 export function reference(call: Call, samples: OpSamples): Nd[] {
   const args = mapTensors(call, x => ({ data: Float64Array.from(x.data), shape: x.shape }));
@@ -137,17 +141,45 @@ export function expectNone(failures: readonly string[]): void {
   throw new Error(`${failures.length} failures, the first:\n${shown}`);
 }
 
-/** Runs `check` on each item and gathers what it returns or throws, with the item's label. */
+const message = (error: unknown): string => `threw ${error instanceof Error ? error.message : String(error)}`;
+
+type Check = () => string | undefined;
+
+const attempt = (check: Check): string | undefined => {
+  try {
+    return check();
+  } catch (error) {
+    return message(error);
+  }
+};
+
+const submitted = <T>(item: T, prepare: (item: T) => Check): Check => {
+  try {
+    return prepare(item);
+  } catch (error) {
+    return () => message(error);
+  }
+};
+
+// Items whose work is in the queue at once: waiting for each by itself costs more than the work.
+const batch = 64;
+
+/** Prepares a check of each item, runs the checks, and gathers what they return or throw, with the item's label. */
 export function gather<T extends { readonly label: string }>(
   items: readonly T[],
-  check: (item: T) => string | undefined,
+  prepare: (item: T) => Check,
 ): string[] {
-  return items.flatMap(item => {
-    try {
-      const failure = check(item);
-      return failure === undefined ? [] : [`${item.label}: ${failure}`];
-    } catch (error) {
-      return [`${item.label}: threw ${error instanceof Error ? error.message : String(error)}`];
-    }
-  });
+  const failures: string[] = [];
+  for (let start = 0; start < items.length; start += batch) {
+    scope(() => {
+      const checks = items
+        .slice(start, start + batch)
+        .map(item => [item.label, submitted(item, prepare)] as const);
+      for (const [label, check] of checks) {
+        const failure = attempt(check);
+        if (failure !== undefined) failures.push(`${label}: ${failure}`);
+      }
+    });
+  }
+  return failures;
 }

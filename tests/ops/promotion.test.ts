@@ -1,7 +1,6 @@
 // Operands of different dtypes: the documented table, in every op that promotes.
 import { DTypeError } from '../../ts/errors';
 import type { DType } from '../../ts/native';
-import { scope } from '../../ts/scope';
 import { entries } from './matrix-catalog';
 import type { Entry } from './matrix-catalog';
 import { calls, isDrawn } from './matrix-draw';
@@ -13,7 +12,7 @@ import { difference, evaluate, expectNone, gather, readBack, reference } from '.
 function withDTypes(call: Call, dtypes: readonly [DType, DType]): Call {
   let next = 0;
   const change = ({ arg, value }: CallArg): CallArg => {
-    if (!isDrawn(value)) return { arg, value };
+    if (!isDrawn(value) || !value.free) return { arg, value };
     const dtype = dtypes[next++] ?? value.dtype;
     const data = value.data.map(x => rounded(1 + (Math.abs(Math.round(3 * x)) % 3), dtype));
     return { arg, value: { ...value, dtype, data } };
@@ -28,6 +27,8 @@ function promoting({ op, samples }: Entry): Call | undefined {
   return op.result === 'promote' ? calls(op, samples).find(isPair) : undefined;
 }
 
+const nothing = (): undefined => undefined;
+
 const pairs = entries.flatMap(entry => {
   const call = promoting(entry);
   return call === undefined ? [] : [[entry.op.name, entry, call] as const];
@@ -41,20 +42,20 @@ test.each(pairs)('%s', (_, { op, samples }, call) => {
   const dtypes = admitted(op.dtypes);
   const all = dtypes.flatMap(a => dtypes.map(b => withDTypes(call, [a, b])));
   const failures = gather(all, mixed => {
-    const [a, b] = mixed.args.flatMap(({ value }) => (isDrawn(value) ? [value.dtype] : []));
-    if (a === undefined || b === undefined) return 'has no two tensors';
+    const [a, b] = mixed.args.flatMap(({ value }) => (isDrawn(value) && value.free ? [value.dtype] : []));
+    if (a === undefined || b === undefined) return () => 'has no two tensors';
     try {
-      return scope(() => {
-        const [first] = evaluate(mixed);
-        if (first === undefined) return 'gives nothing';
+      const [first] = evaluate(mixed);
+      if (first === undefined) return () => 'gives nothing';
+      return () => {
         const y = readBack(first);
         if (y.dtype !== promoted(a, b)) return `gives ${y.dtype}, not ${promoted(a, b)}`;
         return difference(y, reference(mixed, samples)[0] ?? y, samples.tolerance);
-      });
+      };
     } catch (error) {
       // Some refuse two integers, which they may: the class alone cannot say it.
       if (error instanceof DTypeError && !isFloat(a) && !isFloat(b) && samples.dtypes !== undefined)
-        return undefined;
+        return nothing;
       throw error;
     }
   });

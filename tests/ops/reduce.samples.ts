@@ -88,12 +88,13 @@ const longCases = (make: (...shape: number[]) => Input): Case[] => [
   callWith({ axis: 1 }, make(2, 21, 5)),
 ];
 
+// Just enough for several tasks and chunks.
+const float32 = (sample: Case): Case => ({ ...sample, dtypes: ['f32'] });
 const large = [
-  call(normal(300, 500)),
-  callWith({ axis: 0 }, normal(2000, 70)),
-  callWith({ axis: 1 }, normal(3, 40000)),
-  callWith({ axis: [0, 2] }, normal(50, 20, 60)),
-];
+  call(normal(100, 400)),
+  callWith({ axis: 0 }, normal(600, 70)),
+  callWith({ axis: 1 }, normal(3, 12000)),
+].map(float32);
 
 const smallInts = { bool: 'i32', u8: 'i32' };
 
@@ -155,7 +156,7 @@ const places = (pick: (slice: readonly number[]) => number, name: string): Famil
     call(normal(1)),
   ],
   errors: [outOfRange(name), oneAxis(name), ...nothing(name), refused(name, 'a numeric dtype', 'bool')],
-  large,
+  large: large.slice(1),
 });
 
 const logical = (f: (slice: readonly number[]) => number, name: string): FamilySamples[string] => ({
@@ -170,6 +171,8 @@ const logical = (f: (slice: readonly number[]) => number, name: string): FamilyS
     callWith({ axis: 1 }, bools(2, 0)),
     callWith({ axis: 0 }, bools(0)),
     callWith({ axis: 0 }, bools(200, 3)),
+    call(bools(1)),
+    call(bools()),
   ],
   errors: [outOfRange(name), twice(name)],
 });
@@ -200,7 +203,7 @@ export const samples: FamilySamples = {
       ...longCases(normal),
       callWith({ axis: [] }, normal(2, 3)),
       callWith({ axis: [0, 2, 4] }, normal(2, 3, 2, 2, 3)),
-      callWith({ axis: 1 }, normal(2, 0)),
+      { ...callWith({ axis: 1 }, normal(2, 0)), noGrad: 'divided by 0' },
       call(normal()),
       call(normal(1)),
     ],
@@ -236,7 +239,7 @@ export const samples: FamilySamples = {
       callWith({ axis: 0, correction: 2, keepDims: true }, normal(5, 3)),
       callWith({ axis: 1 }, uniform(1000, 1001, 2, 60)),
       callWith({ correction: 0 }, normal(1)),
-      callWith({ axis: 1 }, normal(2, 0)),
+      { ...callWith({ axis: 1 }, normal(2, 0)), noGrad: 'divided by 0' },
       { ...call(normal(1)), noGrad: 'divided by 0' },
       { ...callWith({ correction: 5 }, normal(3)), noGrad: 'divided by 0' },
     ],
@@ -250,7 +253,7 @@ export const samples: FamilySamples = {
       ...longCases(normal),
       callWith({ axis: 0, correction: 2, keepDims: true }, normal(5, 3)),
       { ...callWith({ correction: 0 }, normal(1)), noGrad: 'a kink: all elements are equal' },
-      callWith({ axis: 1 }, normal(2, 0)),
+      { ...callWith({ axis: 1 }, normal(2, 0)), noGrad: 'divided by 0' },
       { ...call(normal(1)), noGrad: 'divided by 0' },
     ],
     errors: [outOfRange('std'), twice('std'), refused('std', 'a float dtype', 'bool')],
@@ -290,6 +293,6 @@ export const samples: FamilySamples = {
       [call(normal(), 0), /^cumsum: axis 0 is out of range for shape \[\].*$/],
     ],
     resultDType: smallInts,
-    large: [call(normal(50, 3000), 1), call(normal(300, 500), 0)],
+    large: [call(normal(50, 800), 1), call(normal(20, 2, 600), 0)].map(float32),
   },
 };

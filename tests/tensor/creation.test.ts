@@ -128,7 +128,7 @@ describe('typed arrays', () => {
     [[NaN], ValueError, /^tensor: shape\[0\] must be an integer, got NaN$/],
     [[1.5, 4], ValueError, /^tensor: shape\[0\] must be an integer, got 1\.5$/],
     [[2 ** 40, 2 ** 40], ShapeError, /^tensor: .*$/],
-    [[1, 1, 1, 1, 1, 1, 1, 1, 6], ShapeError, /^tensor: .*8.*$/],
+    [[1, 1, 1, 1, 1, 1, 1, 1, 6], ShapeError, /^tensor: rank 9 is too high; at most 8 axes$/],
   ])('refuse the shape %p', (shape, type, message) => {
     expect(() => tensor(new Float32Array(6), { shape })).toThrow(type);
     expect(() => tensor(new Float32Array(6), { shape })).toThrow(message);
@@ -149,5 +149,7 @@ test.each([undefined, null, 'text', ['a'], [undefined], [null], { length: 2 }])(
 
 test('an unknown dtype is refused by name', () => {
   const dtype: string = 'float32';
-  expect(() => tensor([1], { dtype: dtype as DType })).toThrow(/^tensor: .*float32.*$/);
+  expect(() => tensor([1], { dtype: dtype as DType })).toThrow(
+    /^tensor: dtype must be one of 'f32', .*'bool', got 'float32'$/,
+  );
 });

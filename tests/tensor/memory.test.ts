@@ -5,6 +5,7 @@ import { scope } from '../../ts/scope';
 import { state } from '../../ts/state';
 import { tensor } from '../../ts/tensor';
 import * as ops from '../../ts/ops.gen';
+import { collectGarbage } from './garbage';
 
 interface Figures {
   readonly liveBytes: number;
@@ -16,6 +17,8 @@ const figures = (): Figures => {
   const { liveBytes, liveBlocks, liveTensors } = memory();
   return { liveBytes, liveBlocks, liveTensors };
 };
+
+beforeEach(collectGarbage);
 
 test('a tensor takes its bytes and gives them back', () => {
   const before = figures();
@@ -74,7 +77,9 @@ test('a training step leaves nothing but its states', () => {
 test('a graph that is never walked dies with its tensors', () => {
   const w = state([1, 2, 3], { requiresGrad: true });
   const before = figures();
-  scope(() => w.value().exp().log().mul(w).sum());
+  scope(() => {
+    w.value().exp().log().mul(w).sum();
+  });
   scope(() => {
     w.value().exp().sum().backward();
     w.grad = undefined;
@@ -106,10 +111,14 @@ test('a call that throws leaves nothing', () => {
 });
 
 test('freed memory is used again', async () => {
-  scope(() => ops.ones([1000, 1000]).add(1).mul(2));
+  const step = (): void =>
+    scope(() => {
+      ops.ones([1000, 1000]).add(1).mul(2);
+    });
+  step();
   await reached();
   const { reservedBytes } = memory();
-  for (let i = 0; i < 50; i++) scope(() => ops.ones([1000, 1000]).add(1).mul(2));
+  for (let i = 0; i < 50; i++) step();
   await reached();
   expect(memory().reservedBytes).toBe(reservedBytes);
 });

@@ -12,14 +12,14 @@ export interface FieldSpec {
 }
 
 /**
- * Samples by row number. `gather` returns, per field, the values of the rows one after another, in an array of
- * its own: a batch of field `shape` is `[rows.length, ...shape]`.
+ * Samples by row number. `gather` returns, per field, the values of the rows one after another: a batch of field `shape` is
+ * `[rows.length, ...shape]`. It may write them into the arrays of an earlier batch, where `reuse` gives some.
  */
 export interface Dataset {
   readonly size: number;
   readonly fields: Readonly<Record<string, FieldSpec>>;
   readonly classes?: readonly string[];
-  gather(rows: Int32Array): Record<string, FieldValues>;
+  gather(rows: Int32Array, reuse?: Readonly<Record<string, FieldValues>>): Record<string, FieldValues>;
 }
 
 /** One field in memory: all samples one after another, and the shape of one of them. */
@@ -107,12 +107,16 @@ export class ArrayDataset implements Dataset {
     return this.rows?.length ?? this.stored;
   }
 
-  gather(rows: Int32Array): Record<string, FieldValues> {
+  gather(rows: Int32Array, reuse: Readonly<Record<string, FieldValues>> = {}): Record<string, FieldValues> {
     const stored = this.resolve('gather', rows);
     const batch: Record<string, FieldValues> = {};
     for (const [name, { data, shape, scale }] of Object.entries(this.arrays)) {
       const size = sampleSize(name, shape);
-      batch[name] = scale === undefined ? copyRows(data, size, stored) : scaleRows(data, scale, size, stored);
+      const dtype = this.fields[name]?.dtype ?? 'f32';
+      const target = arrayOf(dtype, size * stored.length, reuse[name]);
+      if (scale === undefined) copyRows(data, size, stored, target);
+      else scaleRows(data, scale, stored, target);
+      batch[name] = target;
     }
     return batch;
   }
@@ -178,22 +182,28 @@ export class ArrayDataset implements Dataset {
   }
 }
 
-function copyRows(data: FieldValues, size: number, rows: Int32Array): FieldValues {
-  const batch = new constructors[dtypeOf('', data)](rows.length * size);
-  let at = 0;
-  for (const row of rows) {
-    batch.set(data.subarray(row * size, (row + 1) * size), at);
-    at += size;
+// An array of `length` values: the start of `earlier` where it is of that kind and long enough.
+function arrayOf(dtype: FieldSpec['dtype'], length: number, earlier: FieldValues | undefined): FieldValues {
+  if (earlier !== undefined && earlier.length >= length && dtypeOf('', earlier) === dtype) {
+    return earlier.length === length ? earlier : earlier.subarray(0, length);
   }
-  return batch;
+  return new constructors[dtype](length);
 }
 
-function scaleRows(data: FieldValues, scale: number, size: number, rows: Int32Array): Float32Array {
-  const batch = new Float32Array(rows.length * size);
+function copyRows(data: FieldValues, size: number, rows: Int32Array, target: FieldValues): void {
+  let at = 0;
+  for (const row of rows) {
+    target.set(data.subarray(row * size, (row + 1) * size), at);
+    at += size;
+  }
+}
+
+// target = scale * data, row by row.
+function scaleRows(data: FieldValues, scale: number, rows: Int32Array, target: FieldValues): void {
+  const size = target.length / Math.max(rows.length, 1);
   let at = 0;
   for (const row of rows) {
     const end = (row + 1) * size;
-    for (let from = row * size; from < end; from++) batch[at++] = (data[from] as number) * scale;
+    for (let from = row * size; from < end; from++) target[at++] = (data[from] as number) * scale;
   }
-  return batch;
 }

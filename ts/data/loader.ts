@@ -55,8 +55,13 @@ export class Loader implements AsyncIterable<Batch> {
     const { batch, shuffle, seed } = this.#options;
     const order = epochOrder(this.#dataset.size, { seed, epoch: this.#epoch++, shuffle });
     let turned = performance.now();
+    // Tensors copy their data, so one set of arrays serves all batches: fresh ones of this size would keep the collector
+    // and the process's memory moving. The first batch is the largest.
+    let first: Record<string, FieldValues> | undefined;
     for (let i = 0; i < this.length; i++) {
-      const tensors = this.#tensors(this.#dataset.gather(order.subarray(i * batch, (i + 1) * batch)));
+      const fields = this.#dataset.gather(order.subarray(i * batch, (i + 1) * batch), first);
+      first ??= fields;
+      const tensors = this.#tensors(fields);
       try {
         yield tensors;
       } finally {

@@ -2,25 +2,30 @@
 import { noGrad } from '../autograd';
 import type { Dataset } from '../data/dataset';
 import { loader } from '../data/loader';
+import { checkOptions } from '../handle';
 import { scope } from '../scope';
 import type { Tensor } from '../tensor';
-import { packed, resolveMetrics, unpacked } from './measure';
+import { checkDataset } from './check';
+import { lossOf, packed, resolveMeasures, unpacked } from './measure';
 import type { Loss, Metric, Trainable } from './model';
-import { Totals } from './model';
+import { keepModes, Totals } from './model';
 
 /** What evaluate is told. */
 export interface EvaluateOptions {
   readonly loss: Loss;
   readonly metrics?: readonly Metric[];
+  /** Samples at once, 256 unless said; the figures do not depend on it but for rounding. */
   readonly batch?: number;
   readonly signal?: AbortSignal;
   /** Sees every batch's output, which is freed afterwards. */
   readonly onBatch?: (output: Tensor, target: Tensor) => void | Promise<void>;
 }
 
+const options = ['loss', 'metrics', 'batch', 'signal', 'onBatch'];
+
 /**
  * The mean loss and metrics over the samples, in evaluation mode and without gradients; the model's mode is restored.
- * Rejects with the signal's reason when aborted.
+ * Rejects with the signal's reason when aborted, with ValueError for options that are missing or unknown.
  *
  * @example
  * const { loss, accuracy } = await evaluate(model, test, { loss: nn.crossEntropy, metrics: ['accuracy'] });
@@ -28,12 +33,14 @@ export interface EvaluateOptions {
 export async function evaluate(
   model: Trainable,
   dataset: Dataset,
-  options: EvaluateOptions,
+  given: EvaluateOptions,
 ): Promise<Record<string, number>> {
-  const { loss, batch = 256, signal, onBatch } = options;
-  const metrics = resolveMetrics('evaluate', options.metrics ?? []);
+  checkOptions('evaluate', given, options);
+  checkDataset('evaluate', 'the data set', dataset);
+  const { loss, batch = 256, signal, onBatch } = given;
+  const measures = resolveMeasures('evaluate', loss, given.metrics);
   const totals = new Totals();
-  const training = model.training;
+  const restore = keepModes(model);
   model.train(false);
   try {
     for await (const { x, target } of loader(dataset, { batch })) {
@@ -41,19 +48,19 @@ export async function evaluate(
       const [figures, output] = scope(() =>
         noGrad(() => {
           const y = model.forward(x);
-          return [packed(loss(y, target), y, target, metrics), y] as const;
+          return [packed('evaluate', measures, lossOf('evaluate', measures, y, target), [y, target]), y] as const;
         }),
       );
       try {
         await onBatch?.(output, target);
-        totals.add(x.shape[0] ?? 0, unpacked((await figures.read()) as Float32Array, metrics));
+        totals.add(x.shape[0] ?? 0, unpacked(measures, (await figures.read()) as Float32Array));
       } finally {
         figures.dispose();
         output.dispose();
       }
     }
   } finally {
-    model.train(training);
+    restore();
   }
   return totals.means();
 }

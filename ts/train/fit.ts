@@ -1,19 +1,22 @@
 // fit(): the usual training loop.
+import { inspect } from 'node:util';
 import type { Dataset } from '../data/dataset';
 import { loader } from '../data/loader';
 import { ValueError } from '../errors';
+import { checkOptions } from '../handle';
 import { seed as seedRandom } from '../random';
-import { scope } from '../scope';
-import type { Tensor } from '../tensor';
+import { checkDataset, checkInteger } from './check';
 import { evaluate } from './evaluate';
-import { packed, resolveMetrics, unpacked } from './measure';
 import type { Loss, Metric, Stepper, Trainable } from './model';
-import { Totals } from './model';
+import { keepModes, Totals } from './model';
 import type { Progress } from './progress';
+import { Steps } from './steps';
 
 /** One epoch's figures: means over the samples, those of the validation data under `val...` names. */
 export interface EpochReport {
+  /** 0 for the first. */
   readonly epoch: number;
+  /** Seconds of the training steps, validation left out. */
   readonly seconds: number;
   readonly samplesPerSecond: number;
   /** loss, each metric, and valLoss, valAccuracy, ... where there is validation data. */
@@ -22,6 +25,7 @@ export interface EpochReport {
 
 /** What fit resolves with. */
 export interface History {
+  /** The epochs that were finished. */
   readonly epochs: readonly EpochReport[];
   /** The loss of every step, in order. */
   readonly losses: readonly number[];
@@ -29,160 +33,150 @@ export interface History {
   /** Seconds spent in training steps, validation left out. */
   readonly seconds: number;
   readonly samplesPerSecond: number;
-  /** Whether the signal ended the run; the last step begun was finished. */
+  /** Whether the signal ended the run; the steps begun were finished. */
   readonly aborted: boolean;
 }
 
 /** What fit is told. */
 export interface FitOptions {
   readonly train: Dataset;
+  /** Measured after each epoch. */
   readonly validation?: Dataset;
+  /** Samples per step, 32 unless said; the last of an epoch may have fewer. */
   readonly batch?: number;
   readonly epochs?: number;
   readonly loss: Loss;
   readonly optimizer: Stepper;
+  /** The learning rate of step 0, 1, ... of this run, written to the optimizer. */
+  readonly schedule?: (step: number) => number;
   readonly metrics?: readonly Metric[];
-  /** Order of the samples and random ops follow from it, 0 unless said. */
+  /** What the order of the samples and random ops follow from, 0 unless said. */
   readonly seed?: number;
+  /** A new order every epoch; on unless said. */
   readonly shuffle?: boolean;
-  /** Finishes the step under way, then resolves with what there is. */
+  /** Leave out the smaller last batch. */
+  readonly dropLast?: boolean;
+  /** Finishes the steps under way, then resolves with what there is. */
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
   readonly onEpoch?: (report: EpochReport) => void | Promise<void>;
 }
 
-// Steps under way at once: one running, one waiting, so that neither thread waits for the other.
-const PENDING = 2;
+const names: readonly (keyof FitOptions)[] = [
+  'train', 'validation', 'batch', 'epochs', 'loss', 'optimizer', 'schedule', 'metrics', 'seed', 'shuffle', 'dropLast',
+  'signal', 'progress', 'onEpoch',
+]; // prettier-ignore
 
-interface Pending {
-  readonly samples: number;
-  readonly values: Promise<Float32Array>;
-}
+type Settings = FitOptions & Required<Pick<FitOptions, 'batch' | 'epochs' | 'seed'>>;
 
-/** What one run of fit keeps. */
-class Run {
-  readonly epochs: EpochReport[] = [];
-  readonly losses: number[] = [];
-  seconds = 0;
-  samples = 0;
-  totals = new Totals();
-  readonly #pending: Pending[] = [];
-  readonly #metrics: [string, Loss][];
-
-  constructor(
-    readonly model: Trainable,
-    readonly options: FitOptions,
-  ) {
-    this.#metrics = resolveMetrics('fit', options.metrics ?? []);
+function check(model: Trainable, given: FitOptions): Settings {
+  if (typeof model?.forward !== 'function' || typeof model.train !== 'function') {
+    throw new ValueError('fit', `the model is ${inspect(model, { depth: 0 })}; give a module with forward(x)`);
   }
-
-  // One step, submitted; its figures arrive later.
-  begin(x: Tensor, target: Tensor): void {
-    const { loss, optimizer } = this.options;
-    const figures = scope(() => {
-      const output = this.model.forward(x);
-      const value = loss(output, target);
-      value.backward();
-      optimizer.step();
-      return packed(value, output, target, this.#metrics);
-    });
-    const values = (figures.read() as Promise<Float32Array>).finally(() => figures.dispose());
-    // Awaited in settle(); until then a failure must not count as unhandled.
-    values.catch(() => undefined);
-    this.#pending.push({ samples: x.shape[0] ?? 0, values });
+  if (typeof given !== 'object' || given === null) throw new ValueError('fit', 'got no options; give train, loss and optimizer');
+  checkOptions('fit', given, names);
+  const settings = { ...given, batch: given.batch ?? 32, epochs: given.epochs ?? 1, seed: given.seed ?? 0 };
+  checkDataset('fit', 'train', settings.train);
+  if (settings.validation !== undefined) checkDataset('fit', 'validation', settings.validation);
+  checkInteger('fit', 'batch', settings.batch, 1);
+  checkInteger('fit', 'epochs', settings.epochs, 1);
+  checkInteger('fit', 'seed', settings.seed, 0);
+  if (settings.dropLast === true && settings.batch > settings.train.size) {
+    throw new ValueError('fit', `dropLast leaves nothing of ${settings.train.size} samples in batches of ${settings.batch}`);
   }
-
-  // Waits until at most `left` steps are under way.
-  async settle(left: number): Promise<void> {
-    while (this.#pending.length > left) {
-      const { samples, values } = this.#pending.shift() as Pending;
-      const figures = unpacked(await values, this.#metrics);
-      this.totals.add(samples, figures);
-      this.losses.push(figures.get('loss') ?? NaN);
-      this.options.progress?.update(this.totals.samples, Object.fromEntries(figures));
-    }
+  if (typeof settings.loss !== 'function') {
+    throw new ValueError('fit', `loss is ${inspect(settings.loss, { depth: 0 })}; give a function of output and target`);
   }
-
-  async drain(): Promise<void> {
-    await Promise.allSettled(this.#pending.map(({ values }) => values));
-    this.#pending.length = 0;
+  if (typeof settings.optimizer?.step !== 'function') {
+    throw new ValueError('fit', `optimizer is ${inspect(settings.optimizer, { depth: 0 })}; give one of optim`);
   }
-
-  history(aborted: boolean): History {
-    const { epochs, losses, seconds, samples } = this;
-    const samplesPerSecond = seconds > 0 ? samples / seconds : 0;
-    return { epochs, losses, steps: losses.length, seconds, samplesPerSecond, aborted };
+  if (settings.schedule !== undefined && settings.optimizer.lr === undefined) {
+    throw new ValueError('fit', 'a schedule needs an optimizer with a learning rate lr');
   }
-}
-
-function check(options: FitOptions): { batch: number; epochs: number; seed: number } {
-  const { batch = 32, epochs = 1, seed = 0 } = options;
-  if (!Number.isSafeInteger(epochs) || epochs < 1) {
-    throw new ValueError('fit', `epochs is ${String(epochs)}; use an integer of 1 and more`);
-  }
-  for (const name of ['train', 'loss', 'optimizer'] as const) {
-    if (options[name] === undefined || options[name] === null)
-      throw new ValueError('fit', `${name} is missing; give one`);
-  }
-  return { batch, epochs, seed };
+  return settings;
 }
 
 const validationName = (name: string): string => `val${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 
-async function validate(run: Run): Promise<Record<string, number>> {
-  const { validation, loss, metrics, batch, signal } = run.options;
-  if (validation === undefined || signal?.aborted) return {};
-  const figures = await evaluate(run.model, validation, {
-    loss,
-    metrics: metrics ?? [],
-    batch: Math.max(batch ?? 32, 256),
-  });
-  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [validationName(name), value]));
+async function validate(model: Trainable, settings: Settings): Promise<Record<string, number>> {
+  const { validation, loss, metrics, batch, signal } = settings;
+  if (validation === undefined) return {};
+  try {
+    const figures = await evaluate(model, validation, {
+      loss,
+      batch: Math.max(batch, 256),
+      ...(metrics === undefined ? {} : { metrics }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return Object.fromEntries(Object.entries(figures).map(([name, value]) => [validationName(name), value]));
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return {};
+    throw error;
+  }
 }
 
-async function runEpoch(run: Run, epoch: number, batch: number, seed: number): Promise<void> {
-  const { train, signal, shuffle = true, progress, onEpoch } = run.options;
+// One epoch of training steps; undefined where the signal ended it early.
+async function trainEpoch(steps: Steps, settings: Settings, epoch: number): Promise<EpochReport | undefined> {
+  const { train, batch, seed, signal, shuffle = true, dropLast = false } = settings;
+  const totals = new Totals();
   const start = performance.now();
-  run.totals = new Totals();
-  for await (const { x, target } of loader(train, { batch, shuffle, seed, epoch })) {
-    if (signal?.aborted) break;
-    run.begin(x, target);
-    await run.settle(PENDING - 1);
+  let isWhole = true;
+  for await (const { x, target } of loader(train, { batch, shuffle, seed, epoch, dropLast })) {
+    if (signal?.aborted) {
+      isWhole = false;
+      break;
+    }
+    steps.begin(x, target);
+    await steps.settle(totals, 1);
   }
-  await run.settle(0);
+  await steps.settle(totals, 0);
   const seconds = (performance.now() - start) / 1000;
-  const { samples } = run.totals;
-  run.seconds += seconds;
-  run.samples += samples;
-  if (samples === 0) return;
-  const figures = { ...run.totals.means(), ...(await validate(run)) };
-  const report = { epoch, seconds, samplesPerSecond: samples / seconds, figures };
-  run.epochs.push(report);
-  progress?.endEpoch(figures);
-  await onEpoch?.(report);
+  steps.count(totals.samples, seconds);
+  return isWhole ? { epoch, seconds, samplesPerSecond: totals.samples / seconds, figures: totals.means() } : undefined;
 }
+
+async function runEpochs(model: Trainable, settings: Settings, steps: Steps): Promise<EpochReport[]> {
+  const { signal, progress, onEpoch } = settings;
+  const reports: EpochReport[] = [];
+  for (let epoch = 0; epoch < settings.epochs && !signal?.aborted; epoch++) {
+    const trained = await trainEpoch(steps, settings, epoch);
+    if (trained === undefined) break;
+    const report = { ...trained, figures: { ...trained.figures, ...(await validate(model, settings)) } };
+    reports.push(report);
+    progress?.endEpoch(report.figures);
+    await onEpoch?.(report);
+  }
+  return reports;
+}
+
+// Dropout and the like draw from a generator of their own seed, or they would repeat the numbers that made the weights
+// of a model seeded alike.
+const stepSeed = (seed: number): number => (seed + 2 ** 52) % 2 ** 53;
 
 /**
  * Trains `model` on `train`: shuffled batches, forward, loss, backward, optimizer step; validation after each epoch. The
  * same seed, data and model give the same losses bit for bit, on any number of threads. This thread only submits work.
- * Rejects with the first failure, a bad class id say; the model then has the weights of the last good step.
+ * Gradients left from before are cleared. Rejects with ValueError for options that make no sense and with the first failure
+ * while running, a bad class id say; the failing step has then changed no weight.
  *
  * @example
  * await fit(model, { train, batch: 64, epochs: 5, loss: nn.crossEntropy, optimizer, metrics: ['accuracy'], seed: 1 });
  */
 export async function fit(model: Trainable, options: FitOptions): Promise<History> {
-  const { batch, epochs, seed } = check(options);
-  const run = new Run(model, options);
-  const training = model.training;
-  seedRandom(seed);
+  const settings = check(model, options);
+  const { optimizer, seed, signal, progress } = settings;
+  const steps = new Steps(model, settings);
+  const restore = keepModes(model);
+  optimizer.zeroGrad?.();
+  seedRandom(stepSeed(seed));
   model.train(true);
   try {
-    for (let epoch = 0; epoch < epochs && !options.signal?.aborted; epoch++)
-      await runEpoch(run, epoch, batch, seed);
+    const epochs = await runEpochs(model, settings, steps);
+    return { epochs, ...steps.figures(), aborted: signal?.aborted ?? false };
   } finally {
-    await run.drain();
-    options.progress?.close();
-    model.train(training);
+    await steps.drain();
+    optimizer.zeroGrad?.();
+    progress?.close();
+    restore();
   }
-  return run.history(options.signal?.aborted ?? false);
 }

@@ -1,40 +1,53 @@
 // Loss and metrics of a batch as one small tensor, so that a step is read with one wait.
-import { ValueError } from '../errors';
-import { argmax, cast, equal, reshape, stack } from '../ops.gen';
+import { inspect } from 'node:util';
+import { ShapeError, ValueError } from '../errors';
+import { accuracy } from '../metrics/accuracy';
+import { cast, reshape, stack } from '../ops.gen';
+import { isTensor } from '../tensor';
 import type { Tensor } from '../tensor';
 import type { Loss, Metric } from './model';
 
-const accuracy: Loss = (output, target) => cast(equal(argmax(output, { axis: -1 }), target), 'f32').mean();
-
 const known: Readonly<Record<string, Loss>> = { accuracy };
 
-/** The names of the metrics and how each is computed; throws ValueError for an unknown name. */
-export function resolveMetrics(op: string, metrics: readonly Metric[]): [string, Loss][] {
-  return metrics.map(metric => {
-    if (typeof metric !== 'string') return [metric.name, metric.compute];
-    const compute = known[metric];
-    if (compute === undefined) {
-      throw new ValueError(
-        op,
-        `no metric '${String(metric)}'; use ${Object.keys(known).join(', ')} or { name, compute }`,
-      );
+/** What is measured for each batch: the loss, then the metrics, by name. */
+export type Measures = readonly (readonly [name: string, compute: Loss])[];
+
+/** Throws ValueError for a metric that is unknown or whose name is taken. */
+export function resolveMeasures(op: string, loss: Loss, metrics: readonly Metric[] = []): Measures {
+  const measures = new Map<string, Loss>([['loss', loss]]);
+  for (const metric of metrics) {
+    const [name, compute] = typeof metric === 'string' ? [metric, known[metric]] : [metric.name, metric.compute];
+    if (typeof compute !== 'function') {
+      const names = Object.keys(known).map(each => `'${each}'`);
+      throw new ValueError(op, `no metric ${inspect(name)}; use ${names.join(', ')} or { name, compute }`);
     }
-    return [metric, compute];
-  });
+    if (measures.has(name)) throw new ValueError(op, `two figures are called ${inspect(name)}; use other names`);
+    measures.set(name, compute);
+  }
+  return [...measures];
 }
 
-/** [loss, ...metrics] as one f32 tensor. */
-export function packed(
-  loss: Tensor,
-  output: Tensor,
-  target: Tensor,
-  metrics: readonly [string, Loss][],
-): Tensor {
-  const values = [loss, ...metrics.map(([, compute]) => compute(output, target))];
-  return stack(values.map(value => reshape(cast(value.detach(), 'f32'), [])));
+function checkOne(op: string, name: string, value: unknown): Tensor {
+  if (!isTensor(value)) {
+    throw new ValueError(op, `${name} gave ${inspect(value, { depth: 0 })}; return a tensor of one element`);
+  }
+  if (value.size === 1) return value;
+  throw new ShapeError(op, `${name} has shape [${value.shape.join(', ')}]; return a tensor of one element`);
+}
+
+/** The loss of a batch, checked to be one number. */
+export function lossOf(op: string, measures: Measures, output: Tensor, target: Tensor): Tensor {
+  return checkOne(op, 'loss', measures[0]?.[1](output, target));
+}
+
+/** [loss, ...metrics] of a batch as one f32 tensor; `loss` is what `lossOf` gave. */
+export function packed(op: string, measures: Measures, loss: Tensor, pair: readonly [Tensor, Tensor]): Tensor {
+  const [output, target] = [pair[0].detach(), pair[1]];
+  const metrics = measures.slice(1).map(([name, compute]) => checkOne(op, name, compute(output, target)));
+  return stack([loss, ...metrics].map(value => reshape(cast(value.detach(), 'f32'), [])));
 }
 
 /** The numbers of `packed` under their names. */
-export function unpacked(values: ArrayLike<number>, metrics: readonly [string, Loss][]): Map<string, number> {
-  return new Map(['loss', ...metrics.map(([name]) => name)].map((name, i) => [name, Number(values[i])]));
+export function unpacked(measures: Measures, values: ArrayLike<number>): Map<string, number> {
+  return new Map(measures.map(([name], i) => [name, Number(values[i])]));
 }

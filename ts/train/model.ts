@@ -6,6 +6,16 @@ export interface Trainable {
   readonly training: boolean;
   forward(x: Tensor): Tensor;
   train(mode?: boolean): unknown;
+  /** Itself and what it is made of, outer before inner. */
+  modules?(): readonly Pick<Trainable, 'training' | 'train'>[];
+}
+
+/** Remembers the mode of every module inside; the function given back restores them. */
+export function keepModes(model: Trainable): () => void {
+  const modes = (model.modules?.() ?? [model]).map(module => [module, module.training] as const);
+  return () => {
+    for (const [module, training] of modes) if (module.training !== training) module.train(training);
+  };
 }
 
 /** One number from outputs and targets; `mean` over the samples. */
@@ -14,9 +24,13 @@ export type Loss = (output: Tensor, target: Tensor) => Tensor;
 /** Names of the metrics that fit and evaluate know, or functions of the same kind as a loss. */
 export type Metric = 'accuracy' | { readonly name: string; readonly compute: Loss };
 
-/** What `optimizer.step()` must be. */
+/** What trains the parameters: every optimizer of `optim` is one. */
 export interface Stepper {
   step(): void;
+  /** Forgets gradients that no step has used. */
+  zeroGrad?(): void;
+  /** Written before each step where there is a schedule. */
+  lr?: number;
 }
 
 /** Sums over the samples of an epoch. */

@@ -23,9 +23,42 @@ struct WeightSum {
   HEBB_INLINE int64_t runs() const { return folded() ? axes[0].taps : axes[0].taps * axes[1].taps; }
   HEBB_INLINE int64_t run_vectors() const { return ceil_div(run(), V<T>::kWidth); }
   HEBB_INLINE int64_t vectors() const { return runs() * run_vectors(); }
+  HEBB_INLINE bool gathers() const {
+    return vectors() > 2 * kVectors && dy_pixel * static_cast<int64_t>(sizeof(T)) >= 512;
+  }
   // Full vectors are read, so runs that do not fill them need a band with room behind it.
   HEBB_INLINE bool copies() const { return in.depth != in.channels || run() % V<T>::kWidth != 0; }
 };
+
+// Outputs o0..o1-1 of dy over the windows of a block.
+template <class T>
+struct Outputs {
+  const T* dy;
+  int64_t image, row, pixel;
+  int64_t o0, o1;
+};
+
+// In place, or in `space`: wide pixels of dy share few sets of the L1 cache, so outputs that meet many
+// vectors are first brought together.
+template <class T>
+Outputs<T> take_outputs(const WeightSum<T>& s, const Block& block, int64_t o0, int64_t o1, T* space) {
+  const int64_t row = s.columns * s.dy_pixel, image = s.rows * row, count = o1 - o0;
+  const T* dy = s.dy + block.n0 * image + block.y0 * row + block.x0 * s.dy_pixel + o0;
+  if (!s.gathers()) return {dy, image, row, s.dy_pixel, o0, o1};
+  T* to = space;
+  for (int64_t n = 0; n < block.n1 - block.n0; ++n) {
+    for (int64_t y = 0; y < block.rows(); ++y) {
+      const T* from = dy + n * image + y * row;
+      for (int64_t x = 0; x < block.columns(); ++x, from += s.dy_pixel, to += count) {
+        for (int64_t i = 0; i < count; i += V<T>::kWidth) {
+          const int64_t lanes = least(V<T>::kWidth, count - i);
+          V<T>::load_partial(from + i, lanes).store_partial(to + i, lanes);
+        }
+      }
+    }
+  }
+  return {space, block.rows() * block.columns() * count, block.columns() * count, count, o0, o1};
+}
 
 // The most memory that partial sums may take, in elements.
 inline constexpr int64_t kPartElements = 1 << 20;
@@ -35,6 +68,7 @@ template <class T>
 struct WeightParts {
   Blocking blocks;
   int64_t part_size, parts, groups;
+  int64_t band_size;
   bool direct;  // one part that has the layout of dw
 
   explicit WeightParts(const WeightSum<T>& s)
@@ -42,14 +76,18 @@ struct WeightParts {
     part_size = s.outs * s.vectors() * V<T>::kWidth;
     parts = least(least(blocks.count(), kEnoughTasks), most(1, kPartElements / part_size));
     groups = least(ceil_div(s.outs, kRows<T>), ceil_div(kEnoughTasks, parts));
+    band_size = block_space<T>(blocks, s.axes, s.in.depth);
     direct = parts == 1 && s.run() % V<T>::kWidth == 0;
   }
   HEBB_INLINE int64_t space() const { return direct ? 0 : parts * part_size; }
+  HEBB_INLINE int64_t thread_space(const WeightSum<T>& s) const {
+    return band_size + (s.gathers() ? blocks.images * blocks.rows * blocks.columns * kRows<T> : 0);
+  }
 };
 
-// Outputs o0..o1-1 times `count` vectors from number `first`, over the windows of a block.
+// The outputs times `count` vectors from number `first`, over the windows of a block.
 template <class T>
-void sum_tile(const WeightSum<T>& s, const Band<T>& band, const Block& block, int64_t o0, int64_t o1,
+void sum_tile(const WeightSum<T>& s, const Band<T>& band, const Block& block, const Outputs<T>& outputs,
               int64_t first, int count, T* part, bool accumulate) {
   const Axis& down = s.axes[0];
   const int64_t across = s.folded() ? 1 : s.axes[1].taps;
@@ -70,16 +108,16 @@ void sum_tile(const WeightSum<T>& s, const Band<T>& band, const Block& block, in
   for (int j = 0; j < count; ++j) tile.x[j] += (y0 - block.y0) * tile.x_row;
   tile.x_image = band.image;
   tile.x_pixel = s.axes[1].step * band.pixel;
-  tile.dy_pixel = s.dy_pixel;
-  tile.dy_row = s.columns * s.dy_pixel;
-  tile.dy_image = s.rows * tile.dy_row;
-  tile.dy = s.dy + block.n0 * tile.dy_image + y0 * tile.dy_row + block.x0 * s.dy_pixel + o0;
+  tile.dy = outputs.dy + (y0 - block.y0) * outputs.row;
+  tile.dy_image = outputs.image;
+  tile.dy_row = outputs.row;
+  tile.dy_pixel = outputs.pixel;
   tile.images = block.n1 - block.n0;
   tile.columns = block.columns();
   tile.accumulate = accumulate;
   tile.out_row = s.vectors() * V<T>::kWidth;
-  tile.out = part + o0 * tile.out_row + first * V<T>::kWidth;
-  kWeightTiles<T>.entry[o1 - o0 - 1][count - 1](tile);
+  tile.out = part + outputs.o0 * tile.out_row + first * V<T>::kWidth;
+  kWeightTiles<T>.entry[outputs.o1 - outputs.o0 - 1][count - 1](tile);
 }
 
 // dw[o] = the sum of its parts, without the lanes that fill up runs.
@@ -96,11 +134,11 @@ void add_parts(const WeightSum<T>& s, const T* parts, int64_t count, int64_t par
   }
 }
 
-// `sums` has plan.space() elements, `bands` block_space() for each thread. The images must not be empty.
+// `sums` has plan.space() elements, `bands` plan.thread_space() for each thread. The images must not be
+// empty.
 template <class T>
 void sum_weights(stream::Context& context, const WeightSum<T>& s, const WeightParts<T>& plan, T* sums,
                  T* bands) {
-  const int64_t per_thread = block_space<T>(plan.blocks, s.axes, s.in.depth);
   const Pieces tiles(s.outs, kRows<T>);
   const bool copies = s.copies();
   context.parallel(plan.parts * plan.groups, [&](int64_t task, int thread) {
@@ -110,12 +148,15 @@ void sum_weights(stream::Context& context, const WeightSum<T>& s, const WeightPa
     const int64_t end = plan.blocks.count() * (index + 1) / plan.parts;
     for (int64_t b = begin; b < end; ++b) {
       const Block block = plan.blocks.block(b);
-      const Band<T> band = take_band(s.in, s.axes, block, copies, bands + thread * per_thread);
+      T* own = bands + thread * plan.thread_space(s);
+      const Band<T> band = take_band(s.in, s.axes, block, copies, own);
       for (int64_t tile = tiles.count * group / plan.groups; tile < tiles.count * (group + 1) / plan.groups;
            ++tile) {
+        const Outputs<T> outputs =
+            take_outputs(s, block, tiles.start(tile), tiles.start(tile + 1), own + plan.band_size);
         for (int64_t first = 0; first < s.vectors(); first += kVectors) {
           const int count = static_cast<int>(least(kVectors, s.vectors() - first));
-          sum_tile(s, band, block, tiles.start(tile), tiles.start(tile + 1), first, count, part, b > begin);
+          sum_tile(s, band, block, outputs, first, count, part, b > begin);
         }
       }
     }

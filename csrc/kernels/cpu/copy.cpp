@@ -143,22 +143,19 @@ void copy_any(const Command& command, Context& context) {
   if (copy.walk.size == 0) return;
   copy.to = to.as<char>();
   copy.to_size = item_size(to.dtype);
-  // A constant is one element in the target's dtype, repeated.
+  // A constant is one element of its dtype, repeated.
   alignas(8) char value[8];
+  copy.from = from.as<char>();
+  copy.from_size = item_size(from.dtype);
   if (from.is_constant()) {
-    convert_row(to.dtype, DType::kF64)(value, 1, &from.constant, 1, 1);
+    convert_row(from.dtype, DType::kF64)(value, 1, &from.constant, 1, 1);
     copy.from = value;
-    copy.from_size = copy.to_size;
-  } else {
-    copy.from = from.as<char>();
-    copy.from_size = item_size(from.dtype);
   }
   // Bits are moved the same way whatever they mean, so one function serves each width.
-  const DType source = from.is_constant() ? to.dtype : from.dtype;
   constexpr DType kMove[] = {DType::kU8,  DType::kU8,  DType::kF16, DType::kF16, DType::kI32,
                              DType::kI32, DType::kI32, DType::kI32, DType::kI64};
   const DType moved = kMove[copy.to_size];
-  copy.row = source == to.dtype ? convert_row(moved, moved) : convert_row(to.dtype, source);
+  copy.row = from.dtype == to.dtype ? convert_row(moved, moved) : convert_row(to.dtype, from.dtype);
 
   if (copy.walk.rank <= 1) return copy_range(copy, context);
   const int down = crossed_axis(copy.walk);

@@ -30,6 +30,7 @@ enum class Fetch {
 struct Input {
   Fetch fetch;
   const char* data;
+  alignas(8) char constant[8];  // what data points at where the operand has no memory
   int64_t item;
   ConvertRow convert;
   int index;  // of its strides in the walk
@@ -179,11 +180,14 @@ void run_elementwise(const Command& command, Context& context) {
     const Operand& operand = command[job.inputs + 1];
     Input& input = job.input[job.inputs];
     input.index = job.inputs + 1;
-    input.data =
-        operand.is_constant() ? reinterpret_cast<const char*>(&operand.constant) : operand.as<char>();
-    const DType stored = operand.is_constant() ? DType::kF64 : operand.dtype;
-    input.item = item_size(stored);
-    input.convert = convert_row(compute, stored);
+    input.data = operand.as<char>();
+    if (operand.is_constant()) {
+      // Rounded to its own dtype, as memory would have been.
+      convert_row(operand.dtype, DType::kF64)(input.constant, 1, &operand.constant, 1, 1);
+      input.data = input.constant;
+    }
+    input.item = item_size(operand.dtype);
+    input.convert = convert_row(compute, operand.dtype);
     input.fetch = fetch_of(job, operand, compute, long_rows);
     all_direct = all_direct && input.fetch == Fetch::kDirect;
   }

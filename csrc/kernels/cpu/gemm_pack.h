@@ -111,8 +111,8 @@ HEBB_INLINE void copy_run(T* to, const T* from, int count, int width) {
   }
 }
 
-// out[k * stride + j] = from[k * step + j] for j < count, 0 for count <= j < width. As interleave, may write up
-// to a vector beyond each row of out.
+// out[k * stride + j] = from[k * step + j] for j < count, 0 for count <= j < width. As interleave, may write
+// up to a vector beyond each row of out.
 template <class T>
 void copy_rows(T* out, int64_t stride, const T* from, int64_t step, int count, int width, int64_t length) {
   for (int64_t k = 0; k < length; ++k) {

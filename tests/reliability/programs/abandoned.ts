@@ -1,6 +1,5 @@
 // Never disposes anything: the garbage collector must keep up, since external memory is accounted.
-import { ones } from '../../../ts/ops.gen';
-import { memory } from '../../../ts/runtime';
+import { memory, ones } from '../../../ts';
 
 async function main(): Promise<void> {
   let most = 0;

@@ -1,6 +1,6 @@
 // Leaves with work in the queue, in the way the first argument says.
-import { matmul, ones } from '../../../ts/ops.gen';
-import type { Tensor } from '../../../ts/tensor';
+import { matmul, ones } from '../../../ts';
+import type { Tensor } from '../../../ts';
 
 const held: Tensor[] = [];
 for (let i = 0; i < 40; i++) held.push(matmul(ones([600, 600]), ones([600, 600])));

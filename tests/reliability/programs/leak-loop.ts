@@ -1,9 +1,5 @@
 // Trains for `argv[2]` steps with a hand-written loop and reports how memory grew after the first tenth.
-import { matmul, crossEntropy, linear, sgdStep } from '../../../ts/ops.gen';
-import { memory, reached } from '../../../ts/runtime';
-import { scope } from '../../../ts/scope';
-import { state } from '../../../ts/state';
-import { tensor } from '../../../ts/tensor';
+import { crossEntropy, linear, matmul, memory, flush, scope, sgdStep, state, tensor } from '../../../ts';
 
 const steps = Number(process.argv[2] ?? 2000);
 const noise = (size: number, scale: number): Float32Array =>
@@ -36,9 +32,9 @@ async function main(): Promise<void> {
   for (let i = 0; i <= steps; i++) {
     step(i);
     // Even gaps: a turn of the event loop lets finalizers run.
-    if (i % 10 === 0) await reached();
+    if (i % 10 === 0) await flush();
     if (i === Math.floor(steps / 10) || i === steps) {
-      await reached();
+      await flush();
       globalThis.gc?.();
       const { liveBytes, liveTensors } = memory();
       figures.push({ rss: process.memoryUsage.rss(), liveBytes, liveTensors });

@@ -1,7 +1,6 @@
 // What a worker thread does: computes, reports, and goes on until it is told to stop or is ended.
 import { parentPort, workerData } from 'node:worker_threads';
-import { matmul, normal, ones } from '../../../ts/ops.gen';
-import { seed } from '../../../ts/random';
+import { matmul, normal, ones, seed } from '../../../ts';
 
 async function main(): Promise<void> {
   const { endless } = workerData as { endless: boolean };

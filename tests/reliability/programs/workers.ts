@@ -1,8 +1,7 @@
 // Starts and ends workers many times beside work of its own; prints one line at the end.
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { matmul, normal, ones } from '../../../ts/ops.gen';
-import { seed } from '../../../ts/random';
+import { matmul, normal, ones, seed } from '../../../ts';
 
 const hook = join(__dirname, '..', 'typescript-hook.cjs');
 
