@@ -17,7 +17,8 @@ struct CumsumParams {
 // y [outer, inner], x [outer, reduce, inner]. Float sums may be stored in any float dtype, sums of u8 and
 // bool in i32.
 extern stream::Slot sum;
-// As sum, of (x - center)^2: y, x, center [outer, inner] in the compute type of x.
+// As sum, of x - center and of (x - center)^2: y, x, center [outer, inner] in the compute type of x.
+extern stream::Slot deviation;
 extern stream::Slot square_deviation;
 // y [outer, inner] of x's dtype, x [outer, reduce, inner] with reduce > 0. A NaN wins.
 extern stream::Slot max;

@@ -104,14 +104,18 @@ double var_divisor(const ReducePlan& plan, int64_t correction) {
   return std::fmax(0, static_cast<double>(plan.count()) - static_cast<double>(correction));
 }
 
-// Sums of squares around the mean in a second pass: one pass over x and x^2 loses all digits where mean >>
-// std.
+// The corrected two-pass variance (Chan, Golub, LeVeque 1983): squares around the mean, less the square of what the
+// mean was rounded by. One pass over x and x^2 would lose all digits where mean >> std.
 Tensor run_var(const ReducePlan& plan, DType from, DType to, double divisor) {
+  const auto count = static_cast<double>(plan.count());
   const Tensor center = plan.pass_result(compute_type(from));
-  submit(kernels::sum, {center}, {plan.view()}, SumParams{static_cast<double>(plan.count())});
-  const Tensor y = plan.pass_result(to);
-  submit(kernels::square_deviation, {y}, {plan.view(), center}, SumParams{divisor});
-  return plan.shaped(y);
+  submit(kernels::sum, {center}, {plan.view()}, SumParams{count});
+  const Tensor squares = plan.pass_result(compute_type(from));
+  submit(kernels::square_deviation, {squares}, {plan.view(), center}, SumParams{divisor});
+  if (divisor == 0) return cast(plan.shaped(squares), to);
+  const Tensor rest = plan.pass_result(compute_type(from));
+  submit(kernels::deviation, {rest}, {plan.view(), center}, SumParams{count});
+  return cast(plan.shaped(sub(squares, mul(square(rest), count / divisor))), to);
 }
 
 // x with the axes that the plan reduces last, as one.

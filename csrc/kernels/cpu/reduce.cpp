@@ -32,6 +32,12 @@ struct SquareDeviation : Sum<C> {
   HEBB_INLINE static C lift(C x, C center) { return (x - center) * (x - center); }
 };
 
+// Its third pass: what the rounded mean is off by.
+template <class C>
+struct Deviation : Sum<C> {
+  HEBB_INLINE static C lift(C x, C center) { return x - center; }
+};
+
 template <class T>
 struct Limits {
   static constexpr T kLowest = -static_cast<T>(__builtin_inff());
@@ -122,10 +128,11 @@ void sum_kernel(const Command& command, Context& context) {
   });
 }
 
-void square_deviation_kernel(const Command& command, Context& context) {
+template <template <class> class OpOf>
+void deviation_kernel(const Command& command, Context& context) {
   const double divisor = command.param<SumParams>().divisor;
   with_float(command[1].dtype, [&](auto tag) {
-    run_reduce<SquareDeviation, typename decltype(tag)::type>(command, context, divisor, command[2].data);
+    run_reduce<OpOf, typename decltype(tag)::type>(command, context, divisor, command[2].data);
   });
 }
 
@@ -195,7 +202,8 @@ void cumsum_kernel(const Command& command, Context& context) {
 
 void fill_reduce() {
   kernels::sum.cpu = &sum_kernel;
-  kernels::square_deviation.cpu = &square_deviation_kernel;
+  kernels::deviation.cpu = &deviation_kernel<Deviation>;
+  kernels::square_deviation.cpu = &deviation_kernel<SquareDeviation>;
   kernels::max.cpu = &extreme_kernel<Max>;
   kernels::min.cpu = &extreme_kernel<Min>;
   kernels::argmax.cpu = &arg_extreme_kernel<Max>;
