@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdarg>
+#include <cstdlib>
 
 namespace hebb {
 
@@ -34,7 +35,7 @@ std::string number_text(double value) {
   // The shortest of the forms that read back as the same number.
   for (int digits = 1; digits < 17; ++digits) {
     std::string shorter = text("%.*g", digits, value);
-    if (std::stod(shorter) == value) return shorter;
+    if (std::strtod(shorter.c_str(), nullptr) == value) return shorter;
   }
   return text("%.17g", value);
 }

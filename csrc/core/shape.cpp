@@ -107,10 +107,9 @@ void check_extents(const char* op, const Shape& shape) {
     }
     // An extent of zero makes the tensor empty, not its strides: they are held to the same bound.
     if (extent == 0) continue;
-    if (size > kMaxSize / extent) {
+    if (__builtin_mul_overflow(size, extent, &size) || size > kMaxSize) {
       throw Error(ErrorKind::kShape, op, "shape " + shape.text() + " has more than 2^53 elements");
     }
-    size *= extent;
   }
 }
 

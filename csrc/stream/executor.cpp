@@ -33,13 +33,17 @@ Executor::~Executor() {
 }
 
 void Executor::attach(Stream* stream) {
+  visitors_.fetch_add(1);
   std::lock_guard lock(streams_mutex_);
+  visitors_.fetch_sub(1);
   streams_.push_back(stream);
 }
 
 void Executor::detach(Stream* stream) {
   // serve() holds the mutex while it runs a stream's commands.
+  visitors_.fetch_add(1);
   std::lock_guard lock(streams_mutex_);
+  visitors_.fetch_sub(1);
   streams_.erase(std::remove(streams_.begin(), streams_.end(), stream), streams_.end());
 }
 
@@ -54,6 +58,7 @@ void Executor::wake() {
 }
 
 bool Executor::serve() {
+  while (visitors_.load(std::memory_order_relaxed) > 0) std::this_thread::yield();
   std::lock_guard lock(streams_mutex_);
   bool worked = false;
   for (Stream* stream : streams_) worked = stream->run_some() || worked;

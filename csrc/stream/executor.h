@@ -42,6 +42,8 @@ class Executor {
 
   Runtime runtime_;
   std::mutex streams_mutex_;
+  // Threads that want the list: the executor, which takes the mutex again and again, lets them go first.
+  std::atomic<int> visitors_{0};
   std::vector<Stream*> streams_;
   std::mutex park_mutex_;
   std::condition_variable park_signal_;

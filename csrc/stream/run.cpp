@@ -1,5 +1,6 @@
 // The executing side of a stream: poison, kernels, faults and host tasks.
 #include <algorithm>
+#include <new>
 #include <string>
 
 #include "stream/stream.h"
@@ -10,6 +11,12 @@ namespace {
 
 // Commands a stream may run before the next one has its turn.
 constexpr int kTurn = 64;
+
+// Failures are kept for whoever asks; a process that goes on failing must not grow.
+constexpr size_t kMostFaults = size_t{1} << 16;
+constexpr const char* kTooMany = "more than 65536 commands have failed; the later ones are not told apart";
+constexpr const char* kNoScratch =
+    "no memory for the kernel's own work; use smaller sizes, padding or dilation, or raise the cap";
 
 void replace_all(std::string& text, const std::string& mark, int64_t value) {
   for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at)) {
@@ -27,9 +34,7 @@ bool Stream::run_some() {
     completed_.store(index + 1, std::memory_order_release);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (waiting_.load(std::memory_order_relaxed)) {
-      {
-        std::lock_guard lock(wait_mutex_);
-      }
+      { std::lock_guard lock(wait_mutex_); }
       wait_signal_.notify_all();
     }
     ++count;
@@ -60,8 +65,12 @@ void Stream::run_kernel(Entry& entry, uint64_t ticket) {
   if (fault == 0) {
     Threads threads = executor_.runtime().threads(entry.threads);
     Context context(threads);
-    command.slot->cpu(command, context);
-    if (context.fault().set) fault = add_fault(*command.slot, context.fault(), ticket);
+    try {
+      command.slot->cpu(command, context);
+      if (context.fault().set) fault = add_fault(*command.slot, context.fault(), ticket);
+    } catch (const std::bad_alloc&) {
+      fault = add_memory_fault(*command.slot, ticket);
+    }
   }
   for (int i = 0; i < command.operand_count; ++i) {
     const Operand& operand = command[i];
@@ -70,17 +79,35 @@ void Stream::run_kernel(Entry& entry, uint64_t ticket) {
 }
 
 uint32_t Stream::add_fault(const Slot& slot, const Fault& fault, uint64_t ticket) {
-  std::string message = slot.fault_text != nullptr ? slot.fault_text : std::string(slot.name) + ": bad value {value}";
+  std::string message =
+      slot.fault_text != nullptr ? slot.fault_text : std::string(slot.name) + ": bad value {value}";
   replace_all(message, "{value}", fault.value);
   replace_all(message, "{position}", fault.position);
   replace_all(message, "{limit}", fault.limit);
   const size_t colon = message.find(": ");
-  auto error = std::make_unique<Error>(ErrorKind::kValue, message.substr(0, colon), message.substr(colon + 2));
-  error->set_ticket(ticket);
+  return keep_fault(Error(ErrorKind::kValue, message.substr(0, colon), message.substr(colon + 2)), ticket);
+}
+
+// Memory for the kernel's work was refused; where there is none for the message either, the first fault
+// serves.
+uint32_t Stream::add_memory_fault(const Slot& slot, uint64_t ticket) {
+  try {
+    return keep_fault(Error(ErrorKind::kMemory, slot.name, kNoScratch), ticket);
+  } catch (const std::bad_alloc&) {
+    return kNoMemoryFault;
+  }
+}
+
+uint32_t Stream::keep_fault(Error error, uint64_t ticket) {
+  error.set_ticket(ticket);
   if (fault_listener_) fault_listener_();
   std::lock_guard lock(fault_mutex_);
-  faults_.push_back(std::move(error));
+  if (faults_.size() <= kMostFaults) {
+    faults_.push_back(std::make_unique<Error>(
+        faults_.size() < kMostFaults ? std::move(error) : Error(ErrorKind::kValue, "hebb", kTooMany)));
+  }
   const auto id = static_cast<uint32_t>(faults_.size());
+  fault_count_.store(id, std::memory_order_relaxed);
   if (untold_.load(std::memory_order_relaxed) == 0) untold_.store(id, std::memory_order_release);
   return id;
 }

@@ -44,6 +44,7 @@ bool writes_nothing(const Operand* operands, int count) {
 
 Stream::Stream(Executor& executor, Allocator& allocator, const Slot& copy)
     : executor_(executor), allocator_(allocator), copy_(copy), ring_(new Entry[kQueueLength]) {
+  faults_.push_back(std::make_unique<Error>(ErrorKind::kMemory, "hebb", "the process is out of memory"));
   executor_.attach(this);
 }
 
@@ -81,6 +82,7 @@ Operand Stream::accepted(const Slot& slot, const Operand& operand, std::vector<B
   if (operand.role != Role::kIn) return operand;
   const bool fits = operand.is_constant() ? slot.traits.takes_constants : slot.traits.takes_strides || is_contiguous(operand);
   if (fits) return operand;
+  copies.reserve(copies.size() + 1);
   Block* block = allocate(static_cast<size_t>(operand.size() * item_size(operand.dtype)));
   copies.push_back(block);
   Operand packed = packed_like(operand, block);
@@ -98,11 +100,11 @@ void Stream::submit(const Slot& slot, const Operand* operands, int count, const 
   list.reserve(static_cast<size_t>(count));
   try {
     for (int i = 0; i < count; ++i) list.push_back(accepted(slot, operands[i], copies));
+    push_command(slot, list.data(), count, params, param_bytes);
   } catch (...) {
     for (Block* block : copies) allocator_.release(block);
     throw;
   }
-  push_command(slot, list.data(), count, params, param_bytes);
   // Released before they are used: later commands that get this memory run after this one.
   for (Block* block : copies) allocator_.release(block);
 }

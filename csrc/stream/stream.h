@@ -41,7 +41,8 @@ class Stream {
   // Appends a kernel call; operands are outputs first. Throws Error(kDevice) where the slot has no kernel.
   void submit(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes);
 
-  // What a host task is told: the error that poisoned the block it reads, null for none.
+  // What a host task is told: the error that poisoned the block it reads, null for none; it lives as long as the stream. A
+  // task must not throw.
   using Task = std::function<void(const Error* fault)>;
   // Runs on the executor after everything submitted so far; a stream that ends drops it unrun.
   void then(Task task, const Block* block);
@@ -51,6 +52,9 @@ class Stream {
   bool idle() const;
   // How many commands have been submitted: the number of the last one.
   uint64_t submitted() const { return submitted_.load(std::memory_order_relaxed); }
+  // How many of them have run; the faults they met are counted by then.
+  uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
+  uint32_t fault_count() const { return fault_count_.load(std::memory_order_relaxed); }
 
   // The first fault nobody has been told of, if any; it counts as told.
   std::optional<Error> take_fault();
@@ -83,6 +87,8 @@ class Stream {
   void run(Entry& entry, uint64_t ticket);
   void run_kernel(Entry& entry, uint64_t ticket);
   uint32_t add_fault(const Slot& slot, const Fault& fault, uint64_t ticket);
+  uint32_t add_memory_fault(const Slot& slot, uint64_t ticket);
+  uint32_t keep_fault(Error error, uint64_t ticket);
   const Error* look_up(uint32_t fault);
 
   Executor& executor_;
@@ -97,8 +103,11 @@ class Stream {
   std::condition_variable wait_signal_;
   std::atomic<bool> waiting_{false};
   std::mutex fault_mutex_;
+  // The first one is made in advance, for when there is no memory to make any.
+  static constexpr uint32_t kNoMemoryFault = 1;
   std::vector<std::unique_ptr<Error>> faults_;
   std::atomic<uint32_t> untold_{0};
+  std::atomic<uint32_t> fault_count_{0};
   std::function<void()> fault_listener_;
 };
 

@@ -12,9 +12,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <string>
 #include <system_error>
 
+#include "device/cpu/allocator.h"
 #include "device/cpu/pages.h"
 
 #if defined(__x86_64__)
@@ -171,11 +173,13 @@ void ThreadPool::run(int count, int64_t tasks, stream::Threads::Body body, void*
   const int64_t chunk = std::max<int64_t>(1, tasks / (count * kChunksPerThread));
   const int64_t chunks = (tasks + chunk - 1) / chunk;
   region_ = {body, arg, tasks, chunk, chunks};
+  region_open_ = true;
   // Sequentially consistent with `parked`: either the sleeper sees this word or wake sees the sleeper.
   claim_.store(claim_word(++generation_, count, chunks));
   wake_children(0, count);
   const uint64_t own = take(0);
   join(worker_chunks_ + static_cast<uint64_t>(chunks) - own);
+  region_open_ = false;
 }
 
 uint64_t ThreadPool::take(int index) {
@@ -250,9 +254,10 @@ void* ThreadPool::scratch(int thread, size_t bytes) {
   Worker& slot = workers_[thread];
   if (bytes <= slot.scratch_bytes && slot.scratch != nullptr) return slot.scratch;
   const size_t size = (std::max<size_t>(bytes, 1) + kHugePage - 1) / kHugePage * kHugePage;
-  void* grown = map_pages(size);
+  void* grown = bytes > memory_cap() ? nullptr : map_pages(size);
   if (grown == nullptr) {
-    // Kernels cannot unwind: other threads may be inside the same region.
+    if (thread == 0 && !region_open_) throw std::bad_alloc();
+    // A kernel cannot unwind inside a region: other threads may be in it.
     std::fprintf(stderr, "hebb: the system refuses %zu bytes of scratch memory for a kernel\n", bytes);
     std::abort();
   }

@@ -44,7 +44,8 @@ class ThreadPool {
   // Every task in 0..tasks-1 once, on threads 0..count-1.
   void run(int count, int64_t tasks, stream::Threads::Body body, void* arg);
 
-  // Grows with the requests of that thread and is kept until the pool ends. 64-byte aligned.
+  // Grows with the requests of that thread and is kept until the pool ends. 64-byte aligned. Outside of regions it throws
+  // std::bad_alloc where the system refuses, or for more than the memory cap.
   void* scratch(int thread, size_t bytes);
 
  private:
@@ -80,6 +81,7 @@ class ThreadPool {
   // shrinks.
   std::unique_ptr<Worker[]> workers_;
   int size_ = 1;
+  bool region_open_ = false;  // of the calling thread alone
   uint64_t generation_ = 0;
   uint64_t worker_chunks_ = 0;  // the sum of all `done` once every region has ended
   alignas(64) std::atomic<uint64_t> claim_{0};
