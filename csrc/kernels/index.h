@@ -1,5 +1,5 @@
 // Picking and adding elements by index along the middle axis of [outer, extent, inner] arrays, and one-hot
-// rows. Indices are i32, i64 or u8; one out of range is reported and leaves the output undefined.
+// rows. Indices are i32 or i64; one out of range is reported and leaves the output undefined.
 #pragma once
 
 #include "stream/command.h"

@@ -2,6 +2,9 @@
 // every order of derivative comes from them.
 #include "ops/conv.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "kernels/conv.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
@@ -47,6 +50,12 @@ constexpr const char* kImages = "[batch, height, width, channels]";
 constexpr const char* kOutputs = "[batch, rows, columns, out]";
 constexpr const char* kWeights = "[out, kh, kw, channels / groups]";
 
+// A product of counts that empty tensors may have; too large ones stay so, and are refused as extents.
+int64_t times(int64_t a, int64_t b) {
+  int64_t product;
+  return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
 void check_groups(const char* op, const char* what, int64_t channels, int64_t groups) {
   if (channels % groups != 0) {
     value_error(op, text("%lld %s do not divide into %lld groups; use a divisor of %lld",
@@ -55,7 +64,17 @@ void check_groups(const char* op, const char* what, int64_t channels, int64_t gr
   }
 }
 
+// Kernels copy padded parts of the image; up to here their sizes cannot overflow.
+constexpr int64_t kMostPadded = int64_t{1} << 40;
+
 Shape output_shape(const char* op, const Convolution& conv, const Shape& image, int64_t outs) {
+  int64_t padded = std::max<int64_t>(image[3], 1);
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t extent = std::max<int64_t>(image[axis + 1] + conv.window.padding(axis), 1);
+    if (__builtin_mul_overflow(padded, extent, &padded) || padded > kMostPadded) {
+      shape_error(op, "images " + image.text() + " have more than 2^40 elements with their padding; use less");
+    }
+  }
   return {image[0], windows_along(op, conv.window, 0, image[1]), windows_along(op, conv.window, 1, image[2]),
           outs};
 }
@@ -123,10 +142,11 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const std::optional<Tensor>
   const Convolution conv = make_convolution(kOp, size, stride, padding, dilation, groups);
   const int64_t channels = x.shape()[3], outs = weight.shape()[0], depth = weight.shape()[3];
   check_groups(kOp, "outputs", outs, groups);
-  if (channels != depth * groups) {
+  const int64_t expected = times(depth, groups);
+  if (channels != expected) {
     shape_error(kOp, text("x has %lld channels, weight %s with groups %lld expects %lld; use weights %s",
                           static_cast<long long>(channels), weight.shape().text().c_str(),
-                          static_cast<long long>(groups), static_cast<long long>(depth * groups), kWeights));
+                          static_cast<long long>(groups), static_cast<long long>(expected), kWeights));
   }
   if (bias && bias->shape() != Shape{outs}) {
     shape_error(kOp, "bias has shape " + bias->shape().text() + "; use " + Shape{outs}.text());
@@ -147,7 +167,7 @@ Tensor conv2d_input_grad(const Tensor& dy, const Tensor& weight, const std::vect
   const int64_t kernel[2] = {weight.shape()[1], weight.shape()[2]};
   const Convolution conv = make_convolution(kOp, kernel, stride, padding, dilation, groups);
   check_groups(kOp, "outputs", weight.shape()[0], groups);
-  const Shape shape{dy.shape()[0], extents[0], extents[1], weight.shape()[3] * groups};
+  const Shape shape{dy.shape()[0], extents[0], extents[1], times(weight.shape()[3], groups)};
   check_output(kOp, conv, dy, shape, weight.shape()[0]);
   const DType dtype = promote(dy.dtype(), weight.dtype());
   return input_grad(conv, cast(dy, dtype), cast(weight, dtype), shape);

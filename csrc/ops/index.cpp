@@ -2,6 +2,7 @@
 #include "ops/index.h"
 
 #include "kernels/index.h"
+#include "ops/elementwise.h"
 #include "ops/registry.h"
 #include "ops/shape.h"
 
@@ -13,6 +14,11 @@ namespace {
 Tensor flat(const Tensor& x, const Shape& shape) {
   const Tensor whole = contiguous(x.detached());
   return whole.view(shape, contiguous_strides(shape), whole.offset());
+}
+
+// Indices as the kernels take them: u8 in i32.
+Tensor places(const Tensor& indices, const Shape& shape) {
+  return flat(indices.dtype() == DType::kU8 ? cast(indices, DType::kI32) : indices, shape);
 }
 
 int64_t extent_of(const Shape& shape, int first, int last) {
@@ -58,7 +64,7 @@ Tensor cut(const Tensor& x, const Tensor& indices, int but) {
 Tensor gather_equal(const Tensor& x, const Tensor& indices, int axis) {
   const Shape shape = around(indices.shape(), axis);
   Tensor y = empty(x.dtype(), shape);
-  submit(kernels::gather, {y}, {flat(x, around(x.shape(), axis)), flat(indices, shape)});
+  submit(kernels::gather, {y}, {flat(x, around(x.shape(), axis)), places(indices, shape)});
   return record(as_contiguous(y, indices.shape()), {x},
                 [indices, size = x.shape()[axis], axis](const Tensor& dy) {
                   return Grads{scatter_add(dy, indices, size, axis)};
@@ -72,7 +78,7 @@ Tensor take(const Tensor& x, const Tensor& indices, int64_t axis) {
   const Shape shape = replaced("take", x.shape(), at, at + 1, indices.shape());
   const Shape around_axis = around(x.shape(), at);
   Tensor y = empty(x.dtype(), {around_axis[0], indices.size(), around_axis[2]});
-  submit(kernels::take, {y}, {flat(x, around_axis), flat(indices, {indices.size()})});
+  submit(kernels::take, {y}, {flat(x, around_axis), places(indices, {indices.size()})});
   return record(as_contiguous(y, shape), {x}, [indices, size = x.shape()[at], at](const Tensor& dy) {
     return Grads{index_add(dy, indices, size, at)};
   });
@@ -101,7 +107,8 @@ Tensor index_add(const Tensor& x, const Tensor& indices, int64_t size, int64_t a
   const Shape shape = replaced("index_add", x.shape(), first, last, {size});
   const int64_t outer = extent_of(x.shape(), 0, first), inner = extent_of(x.shape(), last, x.rank());
   Tensor y = empty(x.dtype(), {outer, size, inner});
-  submit(kernels::index_add, {y}, {flat(x, {outer, indices.size(), inner}), flat(indices, {indices.size()})});
+  submit(kernels::index_add, {y},
+         {flat(x, {outer, indices.size(), inner}), places(indices, {indices.size()})});
   return record(as_contiguous(y, shape), {x},
                 [indices, first](const Tensor& dy) { return Grads{take(dy, indices, first)}; });
 }
@@ -132,7 +139,7 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, int64_t size, int64_t
   Shape shape = x.shape();
   shape[at] = size;
   Tensor y = empty(x.dtype(), {from[0], size, from[2]});
-  submit(kernels::scatter_add, {y}, {flat(x, from), flat(indices, from)});
+  submit(kernels::scatter_add, {y}, {flat(x, from), places(indices, from)});
   return record(as_contiguous(y, shape), {x},
                 [indices, at](const Tensor& dy) { return Grads{gather(dy, indices, at)}; });
 }
@@ -143,7 +150,7 @@ Tensor one_hot(const Tensor& indices, int64_t classes, DType dtype) {
   const int rank = indices.rank();
   const Shape shape = replaced("one_hot", indices.shape(), rank, rank, {classes});
   Tensor y = empty(dtype, {indices.size(), classes});
-  submit(kernels::one_hot, {y}, {flat(indices, {indices.size()})});
+  submit(kernels::one_hot, {y}, {places(indices, {indices.size()})});
   return as_contiguous(y, shape);
 }
 
@@ -151,15 +158,17 @@ std::vector<OpSpec> index_ops() {
   const auto indices = [] { return arg("indices").of(DTypes::kIntegers); };
   return {
       op("take", &take, DTypes::kAll, Result::kSame, kGuard,
-         "The slices x[.., indices, ..] along `axis`, which the axes of indices replace.", arg("x"),
-         indices(), arg("axis", 0)),
+         "The slices x[.., indices, ..] along `axis`, which the axes of indices replace; indices count from "
+         "0.",
+         arg("x"), indices(), arg("axis", 0)),
       op("index_add", &index_add, DTypes::kNumbers, Result::kSame, kGuard,
          "Zeros with extent `size` along `axis`, and the slices of x added at indices: the transpose of "
          "take.",
          arg("x"), indices(), arg("size"), arg("axis", 0)),
       op("gather", &gather, DTypes::kAll, Result::kSame, kGuard,
-         "y[i, j, ..] = x[indices[i, j, ..], j, ..] for axis 0, and alike for the others.", arg("x"),
-         indices(), arg("axis")),
+         "y[i, j, ..] = x[indices[i, j, ..], j, ..] for axis 0, and alike for the others; indices count from "
+         "0.",
+         arg("x"), indices(), arg("axis")),
       op("scatter_add", &scatter_add, DTypes::kNumbers, Result::kSame, kGuard,
          "Zeros with extent `size` along `axis`, and each x[i, j, ..] added at [indices[i, j, ..], j, ..] "
          "for axis 0.",

@@ -34,6 +34,20 @@ Shape with_extent(Shape shape, int axis, int64_t extent) {
   return shape;
 }
 
+// extent * count of an axis that is repeated.
+int64_t repeated(const char* op, const Shape& shape, int axis, int64_t count) {
+  if (count < 0) value_error(op, text("count %lld; use 0 or more", static_cast<long long>(count)));
+  int64_t extent;
+  if (__builtin_mul_overflow(shape[axis], count, &extent)) {
+    shape_error(op, text("%lld times axis %d of shape ", static_cast<long long>(count), axis) + shape.text() +
+                        " is more than 2^53 elements; use a smaller count");
+  }
+  return extent;
+}
+
+// Each part is a tensor of its own, even where x takes no memory.
+constexpr int64_t kMostParts = int64_t{1} << 20;
+
 void check_joined(const Tensor& first, const Tensor& other, int axis) {
   bool fits = first.rank() == other.rank();
   for (int i = 0; fits && i < first.rank(); ++i) fits = i == axis || first.shape()[i] == other.shape()[i];
@@ -111,6 +125,7 @@ Tensor concat(const std::vector<Tensor>& tensors, int64_t axis) {
     check_joined(first, x, place);
     dtype = promote(dtype, x.dtype());
     extent += x.shape()[place];
+    check_extents("concat", with_extent(first.shape(), place, extent));
   }
   Tensor y = empty(dtype, with_extent(first.shape(), place, extent));
   Ints starts;
@@ -152,13 +167,13 @@ Tensor stack(const std::vector<Tensor>& tensors, int64_t axis) {
 
 std::vector<Tensor> split(const Tensor& x, const Ints& sizes, int64_t axis) {
   const int place = normal_axis("split", axis, x.shape());
-  int64_t sum = 0;
-  bool negative = false;
+  int64_t rest = x.shape()[place];
+  bool fits = true;
   for (int64_t size : sizes) {
-    sum += size;
-    negative = negative || size < 0;
+    fits = fits && size >= 0 && size <= rest;
+    if (fits) rest -= size;
   }
-  if (negative || sum != x.shape()[place]) {
+  if (!fits || rest != 0) {
     const Shape list =
         shape_from("split", Ints(sizes.begin(), sizes.begin() + std::min<int64_t>(sizes.size(), kMaxRank)));
     value_error("split", "sizes " + list.text() + text(" do not add up to axis %d of shape ", place) +
@@ -189,6 +204,10 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t count, int64_t axis) {
     value_error("chunk", text("%lld equal parts of axis %lld of shape ", static_cast<long long>(count),
                               static_cast<long long>(axis)) +
                              x.shape().text() + " are impossible; use a divisor of the extent, or split");
+  }
+  if (count > kMostParts) {
+    value_error("chunk", text("%lld parts are too many; use at most %lld", static_cast<long long>(count),
+                              static_cast<long long>(kMostParts)));
   }
   return split(x, Ints(static_cast<size_t>(count), extent / count), axis);
 }
@@ -226,12 +245,10 @@ Tensor tile(const Tensor& x, const Ints& counts) {
   Tensor y = reshape(x, shape);
   const int lead = shape.rank() - static_cast<int>(counts.size());
   for (size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] < 0)
-      value_error("tile", text("count %lld; use 0 or more", static_cast<long long>(counts[i])));
     const int axis = lead + static_cast<int>(i);
     const Around around(shape, axis);
     const int64_t block = around.inner * shape[axis];
-    shape[axis] *= counts[i];
+    shape[axis] = repeated("tile", shape, axis, counts[i]);
     check_extents("tile", shape);
     if (counts[i] == 1) continue;
     y = reshape(broadcast_to(reshape(y, {around.outer, 1, block}), {around.outer, counts[i], block}), shape);
@@ -240,11 +257,10 @@ Tensor tile(const Tensor& x, const Ints& counts) {
 }
 
 Tensor repeat(const Tensor& x, int64_t count, int64_t axis) {
-  if (count < 0) value_error("repeat", text("count %lld; use 0 or more", static_cast<long long>(count)));
   const int place = normal_axis("repeat", axis, x.shape());
   const Around around(x.shape(), place);
   const int64_t rows = around.outer * x.shape()[place];
-  const Shape shape = with_extent(x.shape(), place, x.shape()[place] * count);
+  const Shape shape = with_extent(x.shape(), place, repeated("repeat", x.shape(), place, count));
   check_extents("repeat", shape);
   return reshape(broadcast_to(reshape(x, {rows, 1, around.inner}), {rows, count, around.inner}), shape);
 }

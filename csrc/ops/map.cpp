@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "kernels/copy.h"
+
 namespace hebb::ops {
 
 namespace {
@@ -43,6 +45,21 @@ Tensor constant_beside(const char* op, double number, DType beside) {
   return Tensor::constant(compute_type(beside), number);
 }
 
+// x, or a copy where gathering it element by element would cost more: the kernel reads rows of the result,
+// and a large transposed operand has each element of one in another cache line.
+Tensor straight(const Tensor& x) {
+  constexpr int64_t kSmall = 4096;
+  if (x.is_constant() || x.size() < kSmall) return x;
+  for (int axis = x.rank() - 1; axis >= 0; --axis) {
+    if (x.shape()[axis] == 1) continue;
+    if (x.strides()[axis] == 0 || x.strides()[axis] == 1) return x;
+    Tensor copy = empty(x.dtype(), x.shape());
+    submit(kernels::copy, {copy}, {x});
+    return copy;
+  }
+  return x;
+}
+
 }  // namespace
 
 void check_number(const char* op, double number, DType beside) {
@@ -67,21 +84,21 @@ Pair pair_of(const char* op, const Value& a, const Value& b) {
 
 Tensor map(const stream::Slot& slot, const Tensor& x, Scalars scalars) {
   Tensor y = empty(slot.traits.predicate ? DType::kBool : x.dtype(), x.shape());
-  submit(slot, {y}, {x}, params_of(x.dtype(), scalars));
+  submit(slot, {y}, {straight(x)}, params_of(x.dtype(), scalars));
   return y;
 }
 
 Tensor map(const char* op, const stream::Slot& slot, const Pair& pair, Scalars scalars) {
   const Shape shape = broadcast_shapes(op, pair.a.shape(), pair.b.shape());
   Tensor y = empty(slot.traits.predicate ? DType::kBool : pair.dtype, shape);
-  submit(slot, {y}, {pair.a, pair.b}, params_of(pair.dtype, scalars));
+  submit(slot, {y}, {straight(pair.a), straight(pair.b)}, params_of(pair.dtype, scalars));
   return y;
 }
 
 Tensor map_grad(const stream::Slot& slot, const Tensor& dy, const Tensor& b, Scalars scalars) {
   const DType dtype = promote(dy.dtype(), b.dtype());
   Tensor dx = empty(dtype, b.shape());
-  submit(slot, {dx}, {dy, b}, params_of(dtype, scalars));
+  submit(slot, {dx}, {straight(dy), straight(b)}, params_of(dtype, scalars));
   return dx;
 }
 

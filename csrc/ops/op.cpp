@@ -48,6 +48,8 @@ void send(const stream::Slot& slot, const std::vector<Tensor>& written, Role rol
 }  // namespace
 
 Tensor empty(DType dtype, const Shape& shape) {
+  // The one place all results pass: a product of extents that wraps would be memory too small for its kernel.
+  check_extents("shape", shape);
   Block* block = stream::Stream::current().allocate(static_cast<size_t>(shape.size() * item_size(dtype)));
   return Tensor(std::make_shared<Storage>(block), dtype, shape, contiguous_strides(shape), 0);
 }

@@ -150,13 +150,17 @@ void adam_step(const States& params, const States& m, const States& v, const Sta
 std::vector<OpSpec> optimizer_ops() {
   return {
       op("sgd_step", &sgd_step, DTypes::kFloats, Result::kSame, kFunctionOnly,
-         "params -= lr b, with b = momentum b + (1 - dampening) (grads + weightDecay params), b = grads at "
-         "first.",
+         "params -= lr b with g = grads + weightDecay params, b = momentum b + (1 - dampening) g and b = g "
+         "in the "
+         "first step; nesterov steps by g + momentum b, maximize takes -grads.",
          arg("params"), arg("momenta"), arg("steps"), arg("grads"), arg("lr"), arg("momentum", 0),
          arg("dampening", 0), arg("nesterov", false), arg("weightDecay", 0), arg("maximize", false)),
       op("adam_step", &adam_step, DTypes::kFloats, Result::kSame, kFunctionOnly,
-         "params -= lr m' / (sqrt(v') + eps), m' and v' being the running means of grads and its square, "
-         "bias corrected.",
+         "params -= lr m' / (sqrt(v') + eps), m' and v' being the running means of g and g^2, bias "
+         "corrected, "
+         "with g = grads + weightDecay params; decoupled takes g = grads and lr weightDecay params off "
+         "params; "
+         "amsgrad divides by the greatest v so far.",
          arg("params"), arg("m"), arg("v"), arg("vmax"), arg("steps"), arg("grads"), arg("lr"),
          arg("beta1", 0.9), arg("beta2", 0.999), arg("eps", 1e-8), arg("weightDecay", 0),
          arg("decoupled", false), arg("amsgrad", false)),

@@ -12,6 +12,9 @@ namespace {
 
 using kernels::PoolParams;
 
+// The numbers of a window's elements are held in f32, exactly up to here.
+constexpr int64_t kMostTaps = int64_t{1} << 24;
+
 void check_images(const char* op, const Tensor& x) {
   if (x.rank() != 4)
     shape_error(op, "x has shape " + x.shape().text() + "; use [batch, height, width, channels]");
@@ -23,6 +26,9 @@ Window pool_window(const char* op, const std::vector<int64_t>& size, const std::
   int64_t extents[2];
   read_pair(op, "size", size, 1, extents);
   const Window window = make_window(op, extents, stride.empty() ? size : stride, padding, dilation);
+  if (extents[0] * extents[1] > kMostTaps) {
+    value_error(op, "a window of " + list_text(size) + " has too many elements; use at most 2^24");
+  }
   for (int axis = 0; axis < 2; ++axis) {
     const int64_t most = window.size[axis] / 2;
     const int64_t given = window.before[axis] > most ? window.before[axis] : window.after[axis];
@@ -131,12 +137,14 @@ std::vector<OpSpec> pool_ops() {
          "The largest element of each window of images [batch, height, width, channels]: y[n, i, j, c] = max "
          "over u, v of "
          "x[n, i stride + u dilation - padding, j stride + v dilation - padding, c]; stride is the size "
-         "unless given.",
+         "unless given; ceilMode also takes windows that reach past the end.",
          arg("x"), arg("size", "[2, 2]"), arg("stride", "[]"), arg("padding", "[0, 0]"),
          arg("dilation", "[1, 1]"), arg("ceilMode", false)),
       op("avg_pool2d", &avg_pool2d, DTypes::kFloats, Result::kSame, kPlain,
          "The mean of each window of images [batch, height, width, channels]; padding counts as zeros unless "
-         "countIncludePad is false; stride is the size unless given.",
+         "countIncludePad is false; stride is the size unless given; ceilMode also takes windows that reach "
+         "past "
+         "the end.",
          arg("x"), arg("size", "[2, 2]"), arg("stride", "[]"), arg("padding", "[0, 0]"),
          arg("ceilMode", false), arg("countIncludePad", true)),
       op("global_avg_pool2d", &global_avg_pool2d, DTypes::kFloats, Result::kSame, kPlain,

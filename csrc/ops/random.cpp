@@ -129,12 +129,12 @@ std::vector<OpSpec> random_ops() {
       op("normal", &normal, DTypes::kFloats, Result::kArgument, kDraw,
          "mean + std z, z drawn from the standard normal distribution.", arg("shape"), arg("mean", 0),
          arg("std", 1), arg("dtype", "'f32'")),
-      op("bernoulli", &bernoulli, DTypes::kAll, Result::kArgument, kDraw, "1 with probability p, else 0.",
-         arg("shape"), arg("p"), arg("dtype", "'f32'")),
+      op("bernoulli", &bernoulli, DTypes::kAll, Result::kArgument, kDraw,
+         "1 with probability p, else 0, each by itself.", arg("shape"), arg("p"), arg("dtype", "'f32'")),
       op("randint", &randint, DTypes::kIntegers, Result::kI32, kDraw,
          "Integers drawn uniformly from low, ..., high - 1.", arg("low"), arg("high"), arg("shape")),
       op("dropout", &dropout, DTypes::kFloats, Result::kSame, kRandom,
-         "0 with probability p, else x / (1 - p): the mean stays.", arg("x"), arg("p", 0.5)),
+         "0 with probability p, else x / (1 - p), so that the mean stays.", arg("x"), arg("p", 0.5)),
   };
 }
 

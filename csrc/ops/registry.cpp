@@ -100,8 +100,8 @@ std::vector<Tensor> call(const OpSpec& spec, const std::vector<Argument>& args) 
   try {
     return spec.call(args);
   } catch (const Error& error) {
-    // A shape that cannot be built does not know for which op it was.
-    if (error.op() != "shape") throw;
+    // A shape that cannot be built, and memory that is not there, do not know for which op they were.
+    if (error.op() != "shape" && error.op() != "alloc") throw;
     throw Error(error.kind(), spec.name, error.detail());
   }
 }

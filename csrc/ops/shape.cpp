@@ -22,18 +22,18 @@ Shape zero_strides(const Shape& shape) {
 // The shape with its -1 replaced by what x has left.
 Shape completed(const char* op, const Tensor& x, Shape shape) {
   int open = -1;
-  int64_t known = 1;
+  Shape given = shape;
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (shape[axis] == -1 && open < 0) {
       open = axis;
-      continue;
-    }
-    if (shape[axis] < 0) {
+      given[axis] = 1;
+    } else if (shape[axis] < 0) {
       shape_error(op,
                   "shape " + shape.text() + " has a negative extent; only one may be -1, for what is left");
     }
-    known *= shape[axis];
   }
+  check_extents(op, given);
+  int64_t known = given.size();
   const int64_t size = x.size();
   if (open >= 0 && known > 0 && size % known == 0) {
     shape[open] = size / known;
@@ -225,11 +225,14 @@ Tensor slice(const Tensor& x, const std::vector<int64_t>& starts, const std::vec
   std::vector<int64_t> firsts(static_cast<size_t>(x.rank())), paces(static_cast<size_t>(x.rank()), 1);
   for (size_t i = 0; i < count; ++i) {
     const int axis = static_cast<int>(i);
-    const int64_t extent = x.shape()[axis], step = steps.empty() ? 1 : steps[i];
-    if (step < 1) {
+    const int64_t extent = x.shape()[axis], asked = steps.empty() ? 1 : steps[i];
+    if (asked < 1) {
       value_error("slice", text("step %lld of axis %d goes nowhere or back; use 1 or more, or flip",
-                                static_cast<long long>(step), axis));
+                                static_cast<long long>(asked), axis));
     }
+    // A step past the end takes the first place alone, as one of the extent does, whose stride cannot
+    // overflow.
+    const int64_t step = std::min(asked, std::max<int64_t>(extent, 1));
     const auto bounded = [extent](int64_t at) {
       return std::clamp<int64_t>(at < 0 ? at + extent : at, 0, extent);
     };
@@ -289,7 +292,9 @@ std::vector<OpSpec> view_ops() {
       op("broadcast_to", &broadcast_to_list, kAll, kSame, kPlain,
          "x repeated, without copying, along axes of extent 1 and new leading axes.", arg("x"), arg("shape")),
       op("slice", &slice_lists, kAll, kSame, kPlain,
-         "x[starts:stops:steps] on the first axes, as in Python: negative places count from the end.",
+         "x[starts:stops:steps] on the first axes, as in Python: negative places count from the end; steps "
+         "are "
+         "at least 1.",
          arg("x"), arg("starts"), arg("stops"), optional("steps")),
       op("contiguous", &contiguous, kAll, kSame, kPlain,
          "x in row-major memory of its own, where it is not already.", arg("x")),

@@ -219,9 +219,12 @@ std::vector<OpSpec> softmax_ops() {
       op("log_softmax", &log_softmax, DTypes::kFloats, Result::kSame, kPlain,
          "x - log(sum(exp(x))) along `axis`, without overflow.", arg("x"), arg("axis", -1)),
       op("cross_entropy", &cross_entropy, DTypes::kFloats, Result::kSame, kGuard,
-         "-log(softmax(logits)[target]) over the last axis, target being class ids [..] or probabilities "
-         "[.., classes];"
-         " the mean is weighted and leaves out ids equal to ignoreIndex.",
+         "-sum(weight t log(softmax(logits))) over the last axis of logits [.., classes], t being target's "
+         "probabilities [.., classes] or 1 at its class ids [..]; labelSmoothing s takes (1 - s) t + s / "
+         "classes "
+         "instead of t; the mean of ids leaves out those equal to ignoreIndex and divides by the sum of "
+         "their "
+         "weights.",
          arg("logits"), arg("target").of(DTypes::kNumbers), optional("weight"), arg("ignoreIndex", -100),
          arg("labelSmoothing", 0), arg("reduction", "'mean'").among({"mean", "sum", "none"})),
   };

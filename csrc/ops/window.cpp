@@ -9,6 +9,9 @@ namespace {
 
 constexpr const char* kExtent[] = {"height", "width"};
 
+// Sizes, strides, dilations and paddings up to here make sums and products that int64 holds.
+constexpr int64_t kMost = int64_t{1} << 30;
+
 void read_padding(const char* op, const std::vector<int64_t>& list, Window& window) {
   if (list.empty() || list.size() == 3 || list.size() > 4) {
     value_error(op, "padding has " + std::to_string(list.size()) +
@@ -16,6 +19,7 @@ void read_padding(const char* op, const std::vector<int64_t>& list, Window& wind
   }
   for (int64_t number : list) {
     if (number < 0) value_error(op, "padding " + list_text(list) + " is negative; use 0 or more");
+    if (number > kMost) value_error(op, "padding " + list_text(list) + " is too large; use at most 2^30");
   }
   const bool sides = list.size() == 4;
   for (size_t axis = 0; axis < 2; ++axis) {
@@ -43,6 +47,9 @@ void read_pair(const char* op, const char* name, const std::vector<int64_t>& lis
       value_error(op, text("%s %s is too small; use %lld or more", name, list_text(list).c_str(),
                            static_cast<long long>(least)));
     }
+    if (number > kMost) {
+      value_error(op, text("%s %s is too large; use at most 2^30", name, list_text(list).c_str()));
+    }
   }
   pair[0] = list[0];
   pair[1] = list.back();
@@ -54,6 +61,10 @@ Window make_window(const char* op, const int64_t (&size)[2], const std::vector<i
   for (int axis = 0; axis < 2; ++axis) {
     if (size[axis] < 1) {
       shape_error(op, text("a window of %lld x %lld has no elements; use sizes of 1 or more",
+                           static_cast<long long>(size[0]), static_cast<long long>(size[1])));
+    }
+    if (size[axis] > kMost) {
+      shape_error(op, text("a window of %lld x %lld is too large; use sizes of at most 2^30",
                            static_cast<long long>(size[0]), static_cast<long long>(size[1])));
     }
     window.size[axis] = size[axis];

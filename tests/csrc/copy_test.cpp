@@ -119,13 +119,14 @@ void check_from_doubles(DType dtype, const std::vector<double>& values, const st
 
 TEST(copy_converts_doubles) {
   const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
-  const std::vector<double> values{2.9, -2.9, nan, infinity, -infinity, 300, -1, 3e9, 0.25, 1e19};
+  const std::vector<double> values{2.9, -2.9, nan,  infinity, -infinity,   300,
+                                   -1,  3e9,  0.25, 1e19,     2147483648.0};
   for_each_isa([&] {
-    check_from_doubles<int32_t>(DType::kI32, values,
-                                {2, -2, 0, INT32_MAX, INT32_MIN, 300, -1, INT32_MAX, 0, INT32_MAX});
-    check_from_doubles<int64_t>(DType::kI64, values,
-                                {2, -2, 0, INT64_MAX, INT64_MIN, 300, -1, 3000000000, 0, INT64_MAX});
-    check_from_doubles<uint8_t>(DType::kU8, values, {2, 0, 0, 255, 0, 255, 0, 255, 0, 255});
+    check_from_doubles<int32_t>(
+        DType::kI32, values, {2, -2, 0, INT32_MAX, INT32_MIN, 300, -1, INT32_MAX, 0, INT32_MAX, INT32_MAX});
+    check_from_doubles<int64_t>(
+        DType::kI64, values, {2, -2, 0, INT64_MAX, INT64_MIN, 300, -1, 3000000000, 0, INT64_MAX, 2147483648});
+    check_from_doubles<uint8_t>(DType::kU8, values, {2, 0, 0, 255, 0, 255, 0, 255, 0, 255, 255});
     check_from_doubles<uint8_t>(DType::kBool, {0, -0.0, 0.25, nan, -3}, {0, 0, 1, 1, 1});
     // 1 + 2^-11 + 2^-40 lies above the middle of two halves; rounding to f32 first would lose that.
     const double above = 1 + std::ldexp(1, -11) + std::ldexp(1, -40);

@@ -92,7 +92,6 @@ TEST(index_rows) {
     for (const Case& c : kCases) {
       for (DType dtype : kAll) check_rows(dtype, DType::kI32, c);
       check_rows(DType::kF32, DType::kI64, c);
-      check_rows(DType::kF32, DType::kU8, c);
     }
   });
 }
@@ -102,7 +101,6 @@ TEST(index_elements) {
     for (const Case& c : kCases) {
       for (DType dtype : kAll) check_elements(dtype, DType::kI32, c);
       check_elements(DType::kF32, DType::kI64, c);
-      check_elements(DType::kF32, DType::kU8, c);
     }
   });
 }

@@ -78,7 +78,11 @@ template <class To, class From>
 void row(void* to_data, int64_t to_stride, const void* from_data, int64_t from_stride, int64_t count) {
   To* to = static_cast<To*>(to_data);
   const From* from = static_cast<const From*>(from_data);
-  if (to_stride != 1 || from_stride != 1) {
+  if (to_stride == 1 && from_stride == 0) {
+    if (count == 0) return;
+    const To value = convert<To>(*from);
+    for (int64_t i = 0; i < count; ++i) to[i] = value;
+  } else if (to_stride != 1 || from_stride != 1) {
     for (int64_t i = 0; i < count; ++i) to[i * to_stride] = convert<To>(from[i * from_stride]);
   } else if constexpr (kSame<To, From>) {
     __builtin_memcpy(to, from, static_cast<size_t>(count) * sizeof(To));

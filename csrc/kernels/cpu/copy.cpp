@@ -53,7 +53,14 @@ void copy_rows(const Copy& copy, Context& context) {
   });
 }
 
-// 4 x 4 elements of 4 bytes: rows of the source along `down`, rows of the target along `across`.
+// Columns of the source become rows of `to`: to[i * width + j] = from[i + j * from_stride].
+template <class T>
+void transpose_block(const T* from, int64_t from_stride, int64_t height, int64_t width, T* to) {
+  for (int64_t j = 0; j < width; ++j) {
+    for (int64_t i = 0; i < height; ++i) to[i * width + j] = from[i + j * from_stride];
+  }
+}
+
 HEBB_INLINE void transpose_4x4(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
   typedef uint32_t Quad __attribute__((vector_size(16)));
   Quad a, b, c, d;
@@ -75,32 +82,73 @@ HEBB_INLINE void transpose_4x4(const uint32_t* from, int64_t from_stride, uint32
   __builtin_memcpy(to + 3 * to_stride, &d, 16);
 }
 
-// The target runs along the inner axis, the source along axis `down`: blocks keep the lines of both in L1.
-constexpr int64_t kBlock = 32;
+// Elements of 4 bytes, four rows at a time where there are four.
+void transpose_block(const uint32_t* from, int64_t from_stride, int64_t height, int64_t width, uint32_t* to) {
+  int64_t j = 0;
+  for (; j + 4 <= width; j += 4) {
+    int64_t i = 0;
+    for (; i + 4 <= height; i += 4)
+      transpose_4x4(from + i + j * from_stride, from_stride, to + i * width + j, width);
+    for (; i < height; ++i) {
+      for (int64_t k = j; k < j + 4; ++k) to[i * width + k] = from[i + k * from_stride];
+    }
+  }
+  for (; j < width; ++j) {
+    for (int64_t i = 0; i < height; ++i) to[i * width + j] = from[i + j * from_stride];
+  }
+}
 
+// Elements of a block: transposed in L1, so that every cache line of source and target is touched once,
+// whatever powers of two the strides are.
+constexpr int64_t kBlockElements = 4096;
+constexpr int64_t kBlockWidth = 32;
+
+// The target runs along the inner axis, the source along another one, `down`.
 struct Block2d {
   int64_t to, from;          // offsets of its first element
   int64_t to_down, from_in;  // strides: of the target along `down`, of the source along the inner axis
   int64_t height, width;     // extents along `down` and the inner axis
 };
 
-void copy_block(const Copy& copy, const Block2d& b) {
-  int64_t i = 0;
-  if (copy.row == convert_row(DType::kI32, DType::kI32)) {
-    uint32_t* to = reinterpret_cast<uint32_t*>(copy.to) + b.to;
-    const uint32_t* from = reinterpret_cast<const uint32_t*>(copy.from) + b.from;
-    const int64_t whole = b.width / 4 * 4;
-    for (; i + 4 <= b.height; i += 4) {
-      for (int64_t j = 0; j < whole; j += 4) {
-        transpose_4x4(from + i + j * b.from_in, b.from_in, to + i * b.to_down + j, b.to_down);
-      }
-      for (int64_t row = i; row < i + 4; ++row) {
-        copy.run(b.to + row * b.to_down + whole, 1, b.from + row + whole * b.from_in, b.from_in,
-                 b.width - whole);
-      }
-    }
+// The source of the next block and the target of this one: rows this short are over before the hardware
+// notices them.
+HEBB_INLINE void prefetch(const Copy& copy, const Block2d& b) {
+  for (int64_t j = 0; j < b.width; ++j) {
+    const char* row = copy.from + (b.from + (b.width + j) * b.from_in) * copy.from_size;
+    for (int64_t i = 0; i < b.height * copy.from_size; i += 64) __builtin_prefetch(row + i);
   }
-  for (; i < b.height; ++i) copy.run(b.to + i * b.to_down, 1, b.from + i, b.from_in, b.width);
+  for (int64_t i = 0; i < b.height; ++i) {
+    const char* row = copy.to + (b.to + i * b.to_down) * copy.to_size;
+    for (int64_t j = 0; j < b.width * copy.to_size; j += 64) __builtin_prefetch(row + j, 1);
+  }
+}
+
+void copy_block(const Copy& copy, const Block2d& b) {
+  alignas(64) char tile[kBlockElements * sizeof(double)];
+  const char* from = copy.from + b.from * copy.from_size;
+  prefetch(copy, b);
+  switch (copy.from_size) {
+    case 1:
+      transpose_block(reinterpret_cast<const uint8_t*>(from), b.from_in, b.height, b.width,
+                      reinterpret_cast<uint8_t*>(tile));
+      break;
+    case 2:
+      transpose_block(reinterpret_cast<const uint16_t*>(from), b.from_in, b.height, b.width,
+                      reinterpret_cast<uint16_t*>(tile));
+      break;
+    case 4:
+      transpose_block(reinterpret_cast<const uint32_t*>(from), b.from_in, b.height, b.width,
+                      reinterpret_cast<uint32_t*>(tile));
+      break;
+    default:
+      transpose_block(reinterpret_cast<const uint64_t*>(from), b.from_in, b.height, b.width,
+                      reinterpret_cast<uint64_t*>(tile));
+  }
+  char* to = copy.to + b.to * copy.to_size;
+  if (b.to_down == b.width) return copy.row(to, 1, tile, 1, b.height * b.width);
+  for (int64_t i = 0; i < b.height; ++i) {
+    copy.row(to + i * b.to_down * copy.to_size, 1, tile + i * b.width * copy.from_size, 1, b.width);
+  }
 }
 
 void copy_blocks(const Copy& copy, int down, Context& context) {
@@ -109,18 +157,20 @@ void copy_blocks(const Copy& copy, int down, Context& context) {
   Walk outer = walk;
   outer.shape[down] = outer.shape[walk.rank - 1] = 1;
   const int64_t height = walk.shape[down], width = walk.inner();
-  const int64_t tall = ceil_div(height, kBlock), wide = ceil_div(width, kBlock);
+  const int64_t block_width = least(kBlockWidth, width);
+  const int64_t block_height = least(height, kBlockElements / block_width / 4 * 4);
+  const int64_t tall = ceil_div(height, block_height), wide = ceil_div(width, block_width);
   const int64_t blocks = walk.size / (height * width) * tall * wide;
-  parallel_items(context, blocks, kTaskElements / (kBlock * kBlock), [&](int64_t index, int) {
-    const int64_t j = index % wide * kBlock, i = index / wide % tall * kBlock;
+  parallel_items(context, blocks, task_grain(block_width * block_height), [&](int64_t index, int) {
+    const int64_t j = index % wide * block_width, i = index / wide % tall * block_height;
     const Place place(outer, index / wide / tall);
     Block2d block;
     block.to_down = walk.strides[0][down];
     block.from_in = walk.inner_stride(1);
     block.to = place.offset(walk, 0) + i * block.to_down + j;
     block.from = place.offset(walk, 1) + i + j * block.from_in;
-    block.height = least(kBlock, height - i);
-    block.width = least(kBlock, width - j);
+    block.height = least(block_height, height - i);
+    block.width = least(block_width, width - j);
     copy_block(copy, block);
   });
 }
@@ -128,7 +178,7 @@ void copy_blocks(const Copy& copy, int down, Context& context) {
 // The axis along which the source is contiguous while the target is along the innermost; -1 where there is
 // none.
 int crossed_axis(const Walk& walk) {
-  if (walk.rank < 2 || walk.inner_stride(0) != 1 || walk.inner_stride(1) == 1 || walk.inner() < 4) return -1;
+  if (walk.rank < 2 || walk.inner_stride(0) != 1 || walk.inner_stride(1) == 1) return -1;
   for (int axis = 0; axis < walk.rank - 1; ++axis) {
     if (walk.strides[1][axis] == 1 && walk.shape[axis] >= 4) return axis;
   }

@@ -34,7 +34,7 @@ bool in_range(const I* indices, int64_t count, int64_t extent, Context& context)
 // f(indices) with the pointer of their type, once they are known to be in range.
 template <class F>
 void with_indices(const Operand& indices, int64_t extent, Context& context, F&& f) {
-  with_integer(indices.dtype, [&](auto tag) {
+  with_index(indices.dtype, [&](auto tag) {
     const auto* data = indices.as<const typename decltype(tag)::type>();
     if (in_range(data, indices.size(), extent, context)) f(data);
   });

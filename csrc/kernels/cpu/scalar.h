@@ -134,6 +134,13 @@ HEBB_INLINE void with_integer(DType dtype, F&& f) {
   }
 }
 
+// The same for indices.
+template <class F>
+HEBB_INLINE void with_index(DType dtype, F&& f) {
+  if (dtype == DType::kI64) return f(Type<int64_t>{});
+  f(Type<int32_t>{});
+}
+
 template <class F>
 HEBB_INLINE void with_dtype(DType dtype, F&& f) {
   if (is_float(dtype)) return with_float(dtype, f);

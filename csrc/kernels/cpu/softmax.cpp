@@ -180,7 +180,7 @@ void run_cross_entropy(const Command& command, Context& context) {
 
 void cross_entropy_kernel(const Command& command, Context& context) {
   with_float(command[3].dtype, [&](auto element) {
-    with_integer(command[4].dtype, [&](auto id) {
+    with_index(command[4].dtype, [&](auto id) {
       run_cross_entropy<typename decltype(element)::type, typename decltype(id)::type>(command, context);
     });
   });
@@ -226,7 +226,7 @@ void run_cross_entropy_grad(const Command& command, Context& context) {
 
 void cross_entropy_grad_kernel(const Command& command, Context& context) {
   with_float(command[1].dtype, [&](auto element) {
-    with_integer(command[2].dtype, [&](auto id) {
+    with_index(command[2].dtype, [&](auto id) {
       run_cross_entropy_grad<typename decltype(element)::type, typename decltype(id)::type>(command, context);
     });
   });
