@@ -38,7 +38,9 @@ template <class F>
 void for_each_item(const char* op, const char* name, const char* wanted, const Napi::Value& value, F visit) {
   if (!value.IsArray()) refuse(op, name, wanted, value);
   const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i) {
+  // Taken once: a getter may make the array longer.
+  const uint32_t length = array.Length();
+  for (uint32_t i = 0; i < length; ++i) {
     const std::string item = std::string(name) + "[" + std::to_string(i) + "]";
     visit(item.c_str(), array.Get(i));
   }
@@ -48,14 +50,6 @@ ops::Value value_of(const char* op, const char* name, const Napi::Value& value) 
   if (value.IsNumber()) return {{}, value.As<Napi::Number>().DoubleValue()};
   if (unwrap(value) == nullptr) refuse(op, name, "a tensor or a number", value);
   return {tensor_handle(op, name, value).value(), 0};
-}
-
-std::vector<Tensor> tensors(const char* op, const char* name, const Napi::Value& value) {
-  std::vector<Tensor> list;
-  for_each_item(op, name, "an array of tensors", value, [&](const char* item, const Napi::Value& element) {
-    list.push_back(tensor_handle(op, item, element).value());
-  });
-  return list;
 }
 
 std::vector<std::shared_ptr<State>> states(const char* op, const char* name, const Napi::Value& value) {
@@ -78,6 +72,19 @@ std::string word(const char* op, const ops::ArgSpec& arg, const Napi::Value& val
 }
 
 }  // namespace
+
+Napi::Function function_of(const char* op, const char* name, const Napi::Value& value) {
+  if (!value.IsFunction()) refuse(op, name, "a function", value);
+  return value.As<Napi::Function>();
+}
+
+std::vector<Tensor> tensors_of(const char* op, const char* name, const Napi::Value& value) {
+  std::vector<Tensor> list;
+  for_each_item(op, name, "an array of tensors", value, [&](const char* item, const Napi::Value& element) {
+    list.push_back(tensor_handle(op, item, element).value());
+  });
+  return list;
+}
 
 std::vector<int64_t> integers(const char* op, const char* name, const Napi::Value& value) {
   if (value.IsNumber()) return {integer(op, name, value)};
@@ -117,7 +124,7 @@ Argument argument(const ops::OpSpec& spec, const ops::ArgSpec& arg, const Napi::
       if (absent(value)) return std::monostate{};
       return tensor_handle(op, name, value).value();
     case ArgKind::kTensors:
-      return tensors(op, name, value);
+      return tensors_of(op, name, value);
     case ArgKind::kValue:
       return value_of(op, name, value);
     case ArgKind::kNumber:

@@ -1,6 +1,7 @@
 // Gradients at the border.
 #include "autograd/engine.h"
 
+#include "binding/arguments.h"
 #include "binding/entry.h"
 #include "binding/exports.h"
 
@@ -26,9 +27,7 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
 Napi::Value gradients(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
     const Tensor loss = tensor_handle("grad", "the loss", info[0]).value();
-    const auto list = info[2].As<Napi::Array>();
-    std::vector<Tensor> targets;
-    for (uint32_t i = 0; i < list.Length(); ++i) targets.push_back(tensor_handle("grad", "a target", list.Get(i)).value());
+    const std::vector<Tensor> targets = tensors_of("grad", "targets", info[2]);
     const autograd::Walk walk{info[4].ToBoolean(), info[3].ToBoolean()};
     const auto grads = autograd::gradients(loss, optional_tensor("grad", "seed", info[1]), targets, walk);
     auto result = Napi::Array::New(environment.env(), grads.size());

@@ -85,6 +85,9 @@ void Environment::note_site(uint64_t first) {
   if (site_probe_.IsEmpty()) return;
   Napi::Value caller = site_probe_.Call(std::initializer_list<napi_value>{});
   if (!caller.IsObject()) return;
+  // What has run without a fault needs its caller no more; kept longer, a caller's stack would keep its values.
+  const uint64_t done = stream().completed();
+  while (!sites_.empty() && sites_.front().last <= done && stream().fault_count() == 0) sites_.pop_front();
   if (sites_.size() == kSites) sites_.pop_front();
   sites_.push_back({first, stream().submitted(), Napi::Persistent(caller.As<Napi::Object>())});
 }
@@ -97,6 +100,12 @@ Napi::Value Environment::site_of(uint64_t ticket) {
 }
 
 void Environment::expect() {
+  {
+    // The executor only takes places that are there: it must not run out of memory.
+    std::lock_guard lock(completions_mutex_);
+    const auto needed = static_cast<size_t>(expected_) + 1;
+    if (completions_.capacity() < needed) completions_.reserve(2 * needed);
+  }
   if (++expected_ == 1) napi_ref_threadsafe_function(env_, notify_);
 }
 
@@ -120,6 +129,7 @@ void Environment::deliver_all() {
   if (ended()) return;
   Napi::HandleScope scope(env_);
   std::vector<std::unique_ptr<Completion>> ready;
+  ready.reserve(static_cast<size_t>(expected_));
   bool fault = false;
   {
     std::lock_guard lock(completions_mutex_);
@@ -130,8 +140,9 @@ void Environment::deliver_all() {
   if (expected_ == 0 && !ready.empty()) napi_unref_threadsafe_function(env_, notify_);
   try {
     for (auto& completion : ready) {
-      if (completion->take_fault && !completion->error) completion->error = stream().take_fault();
-      Napi::Value argument = completion->error ? make_error(*completion->error) : env_.Undefined();
+      const auto untold = completion->take_fault ? stream().take_fault() : std::nullopt;
+      const Error* error = untold ? &*untold : completion->fault;
+      Napi::Value argument = error ? make_error(*error) : env_.Undefined();
       // Runs microtasks, as an event of the loop does; the callback only settles a promise.
       completion->callback.MakeCallback(env_.Global(), {argument});
       if (env_.IsExceptionPending()) env_.GetAndClearPendingException();

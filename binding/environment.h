@@ -23,7 +23,7 @@ std::string camel_case(const std::string& name);
 struct Completion {
   Napi::FunctionReference callback;
   Napi::ObjectReference target;  // keeps the memory that was read into alive
-  std::optional<Error> error;
+  const Error* fault = nullptr;
   bool take_fault = false;
 };
 

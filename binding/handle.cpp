@@ -9,16 +9,11 @@ namespace hebb::binding {
 
 namespace {
 
-void finalize(napi_env, void* data, void*) {
-  auto* handle = static_cast<Handle*>(data);
-  handle->unlink();
-  delete handle;
-}
+void finalize(napi_env, void* data, void*) { delete static_cast<Handle*>(data); }
 
 Napi::Value external(Environment& environment, Handle* handle) {
   napi_value result;
   if (napi_create_external(environment.env(), handle, &finalize, nullptr, &result) != napi_ok) {
-    handle->unlink();
     delete handle;
     throw Error(ErrorKind::kInternal, "handle", "the environment is shutting down");
   }
@@ -47,11 +42,9 @@ void HandleLists::close(const std::vector<Handle*>& kept) {
   // Only what was made in this scope moves outwards; an older tensor already lives longer.
   std::vector<Link*> members;
   for (Link* link = inner.next; link != &inner; link = link->next) members.push_back(link);
-  std::vector<Link*> keep(kept.begin(), kept.end());
+  const std::unordered_set<Link*> keep(kept.begin(), kept.end());
   for (Link* link : members) {
-    bool keeping = false;
-    for (Link* k : keep) keeping = keeping || k == link;
-    if (keeping) {
+    if (keep.contains(link)) {
       outer.append(link);
     } else {
       link->unlink();
@@ -82,14 +75,14 @@ int64_t HandleLists::live() const {
 }
 
 Napi::Value wrap(Environment& environment, Tensor tensor) {
-  auto* handle = new Handle;
+  auto* handle = new Handle(environment.handles().table());
   handle->tensor = std::move(tensor);
   environment.handles().add_tensor(handle);
   return external(environment, handle);
 }
 
 Napi::Value wrap(Environment& environment, std::shared_ptr<State> state) {
-  auto* handle = new Handle;
+  auto* handle = new Handle(environment.handles().table());
   handle->state = std::move(state);
   environment.handles().add_state(handle);
   return external(environment, handle);
@@ -100,7 +93,7 @@ Handle* unwrap(const Napi::Value& value) {
   void* data = nullptr;
   if (napi_get_value_external(value.Env(), value, &data) != napi_ok || data == nullptr) return nullptr;
   auto* handle = static_cast<Handle*>(data);
-  return handle->magic == Handle::kMagic ? handle : nullptr;
+  return Environment::of(value.Env()).handles().table()->contains(handle) ? handle : nullptr;
 }
 
 Handle& tensor_handle(const char* op, const char* name, const Napi::Value& value) {
@@ -131,12 +124,14 @@ std::string printed(const Napi::Value& value) {
       return "a function";
     case napi_external: {
       const Handle* handle = unwrap(value);
-      return handle == nullptr ? "an external" : handle->state ? "a state" : "a tensor";
+      return handle == nullptr ? "something of another environment" : handle->state ? "a state" : "a tensor";
     }
     case napi_object:
       return value.IsArray() ? "an array" : value.IsTypedArray() ? "a typed array" : "an object";
+    case napi_symbol:
+      return "a symbol";
     default:
-      return "a value of another type";
+      return "a bigint";
   }
 }
 

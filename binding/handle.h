@@ -4,6 +4,8 @@
 #include <napi.h>
 
 #include <memory>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "core/state.h"
@@ -12,6 +14,12 @@
 namespace hebb::binding {
 
 class Environment;
+
+struct Handle;
+
+// The handles of one environment: what JavaScript passes is looked up before it is read, since an external may be anyone's.
+// Shared with the handles, which may outlive the environment.
+using HandleTable = std::unordered_set<const Handle*>;
 
 struct Link {
   Link* previous = this;
@@ -33,8 +41,15 @@ struct Link {
 
 // Owned by its JavaScript external. Disposing empties it; the shell goes with the garbage collector.
 struct Handle : Link {
-  static constexpr uint32_t kMagic = 0x68656262;
-  uint32_t magic = kMagic;
+  explicit Handle(std::shared_ptr<HandleTable> home) : table(std::move(home)) { table->insert(this); }
+  ~Handle() {
+    unlink();
+    table->erase(this);
+  }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  std::shared_ptr<HandleTable> table;
   Tensor tensor;
   std::shared_ptr<State> state;
 
@@ -52,6 +67,7 @@ class HandleLists {
  public:
   HandleLists() { scopes_.push_back(std::make_unique<Link>()); }
 
+  const std::shared_ptr<HandleTable>& table() const { return table_; }
   void add_tensor(Handle* handle) { scopes_.back()->append(handle); }
   void add_state(Handle* handle) { scopes_.front()->append(handle); }
   size_t depth() const { return scopes_.size() - 1; }
@@ -63,13 +79,14 @@ class HandleLists {
   int64_t live() const;
 
  private:
+  std::shared_ptr<HandleTable> table_ = std::make_shared<HandleTable>();
   std::vector<std::unique_ptr<Link>> scopes_;
 };
 
 Napi::Value wrap(Environment& environment, Tensor tensor);
 Napi::Value wrap(Environment& environment, std::shared_ptr<State> state);
 
-// Null where the value is no handle of ours.
+// Null where the value is no handle of its environment.
 Handle* unwrap(const Napi::Value& value);
 
 // Throws Error(kState) for a disposed one, Error(kValue) for anything else.

@@ -1,8 +1,13 @@
 // The shared executor and pool.
 #include "binding/process.h"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 #include "device/cpu/pool.h"
 #include "ops/environment.h"
@@ -12,7 +17,10 @@ namespace hebb::binding {
 namespace {
 
 std::mutex acquire_mutex;
-std::weak_ptr<Process> shared;
+std::once_flag thresholds_fixed;
+// Made and ended under the mutex: a new one never starts before the old one's threads are joined.
+Process* shared = nullptr;
+int users = 0;
 // Used by the executor thread alone, between its start and its join.
 cpu::ThreadPool* pool = nullptr;
 // The most that was asked for so far: where the system refuses threads, it is asked once.
@@ -26,13 +34,28 @@ stream::Threads threads_of(int count) {
   return pool->threads(count);
 }
 
+// glibc raises its trim threshold with every large block that is freed, and then keeps what each thread used at its peak:
+// megabytes after V8 has compiled the hot functions. Fixed thresholds give it back; see docs/decisions.
+void fix_malloc_thresholds() {
+#if defined(__GLIBC__)
+  if (std::getenv("MALLOC_TRIM_THRESHOLD_") != nullptr || std::getenv("GLIBC_TUNABLES") != nullptr) return;
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+#endif
+}
+
 }  // namespace
 
 Process::Process() : isa_(cpu::choose_isa(std::getenv("HEBB_ISA"))) {
   ops::load_kernels(isa_);
   pool = new cpu::ThreadPool(1);
   asked_threads = 1;
-  executor_ = std::make_unique<stream::Executor>(stream::Runtime{&threads_of, &cpu::prepare_executor});
+  try {
+    executor_ = std::make_unique<stream::Executor>(stream::Runtime{&threads_of, &cpu::prepare_executor});
+  } catch (...) {
+    delete std::exchange(pool, nullptr);
+    throw;
+  }
 }
 
 Process::~Process() {
@@ -43,12 +66,15 @@ Process::~Process() {
 
 std::shared_ptr<Process> Process::acquire() {
   std::lock_guard lock(acquire_mutex);
-  auto process = shared.lock();
-  if (!process) {
-    process.reset(new Process);
-    shared = process;
-  }
-  return process;
+  std::call_once(thresholds_fixed, fix_malloc_thresholds);
+  if (shared == nullptr) shared = new Process;
+  ++users;
+  return std::shared_ptr<Process>(shared, [](Process* process) {
+    std::lock_guard last(acquire_mutex);
+    if (--users > 0) return;
+    shared = nullptr;
+    delete process;
+  });
 }
 
 }  // namespace hebb::binding

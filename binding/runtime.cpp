@@ -1,6 +1,7 @@
 // Threads, seeds, memory figures and waiting, per environment.
 #include <cmath>
 
+#include "binding/arguments.h"
 #include "binding/entry.h"
 #include "binding/exports.h"
 #include "device/cpu/pool.h"
@@ -54,6 +55,14 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
   });
 }
 
+// setMemoryCap(bytes): the cap that all environments of the process share.
+Napi::Value set_memory_cap(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    cpu::set_memory_cap(static_cast<size_t>(whole("memory", "cap", info[0], 0, 9007199254740991.0)));
+    return environment.env().Undefined();
+  });
+}
+
 Napi::Value memory(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     const auto stats = environment.allocator().stats();
@@ -63,6 +72,7 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
     object.Set("peakBytes", static_cast<double>(stats.peak_bytes));
     object.Set("cachedBytes", static_cast<double>(stats.cached_bytes));
     object.Set("reservedBytes", static_cast<double>(stats.reserved_bytes));
+    object.Set("capBytes", static_cast<double>(cpu::memory_cap()));
     object.Set("liveTensors", static_cast<double>(environment.handles().live()));
     return object;
   });
@@ -72,7 +82,7 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 Napi::Value flush(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     auto completion = std::make_shared<std::unique_ptr<Completion>>(new Completion);
-    (*completion)->callback = Napi::Persistent(info[0].As<Napi::Function>());
+    (*completion)->callback = Napi::Persistent(function_of("flush", "done", info[0]));
     (*completion)->take_fault = info[1].ToBoolean();
     environment.expect();
     environment.stream().then(
@@ -89,7 +99,7 @@ Napi::Value isa(const Napi::CallbackInfo& info) {
 
 Napi::Value on_error(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
-    environment.set_error_factory(info[0].As<Napi::Function>());
+    environment.set_error_factory(function_of("onError", "factory", info[0]));
     return environment.env().Undefined();
   });
 }
@@ -97,8 +107,8 @@ Napi::Value on_error(const Napi::CallbackInfo& info) {
 // watch(probe, listener): how callers are remembered, and who is told of failures in the background.
 Napi::Value watch(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
-    environment.set_site_probe(info[0].As<Napi::Function>());
-    environment.set_fault_listener(info[1].As<Napi::Function>());
+    environment.set_site_probe(function_of("watch", "probe", info[0]));
+    environment.set_fault_listener(function_of("watch", "listener", info[1]));
     return environment.env().Undefined();
   });
 }
@@ -119,6 +129,7 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   exports.Set("setCounter", Napi::Function::New(env, set_counter));
   exports.Set("threads", Napi::Function::New(env, threads));
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
+  exports.Set("setMemoryCap", Napi::Function::New(env, set_memory_cap));
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("flush", Napi::Function::New(env, flush));
   exports.Set("isa", Napi::Function::New(env, isa));

@@ -18,9 +18,12 @@ struct Bytes {
 
 Bytes bytes_of(const char* op, const Napi::Value& value) {
   if (!value.IsTypedArray()) throw Error(ErrorKind::kValue, op, "data must be a typed array, got " + printed(value));
-  auto array = value.As<Napi::TypedArray>();
-  auto buffer = array.ArrayBuffer();
-  return {static_cast<const char*>(buffer.Data()) + array.ByteOffset(), array.ByteLength()};
+  // Asked directly: the wrapper refuses arrays over shared memory, whose buffer is no ArrayBuffer.
+  void* data = nullptr;
+  if (napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data, nullptr, nullptr) != napi_ok) {
+    throw Error(ErrorKind::kValue, op, "data is a typed array of an unknown kind");
+  }
+  return {data, value.As<Napi::TypedArray>().ByteLength()};
 }
 
 void check_length(const char* op, const Bytes& bytes, const Shape& shape, DType dtype) {
@@ -100,16 +103,13 @@ Napi::Value read(const Napi::CallbackInfo& info) {
     const Bytes target = bytes_of("read", info[1]);
     const Source source = source_of("read", info[0], target);
     auto completion = std::make_shared<std::unique_ptr<Completion>>(new Completion);
-    (*completion)->callback = Napi::Persistent(info[2].As<Napi::Function>());
+    (*completion)->callback = Napi::Persistent(function_of("read", "done", info[2]));
     (*completion)->target = Napi::Persistent(info[1].As<Napi::Object>());
     environment.expect();
     environment.stream().then(
         [&environment, completion, source, data = const_cast<void*>(target.data)](const Error* fault) {
-          if (fault == nullptr) {
-            std::memcpy(data, source.data, source.size);
-          } else {
-            (*completion)->error = *fault;
-          }
+          if (fault == nullptr) std::memcpy(data, source.data, source.size);
+          (*completion)->fault = fault;
           environment.complete(std::move(*completion));
         },
         source.block);
@@ -160,7 +160,8 @@ Napi::Value scope_close(const Napi::CallbackInfo& info) {
     std::vector<Handle*> kept;
     if (info[0].IsArray()) {
       const auto list = info[0].As<Napi::Array>();
-      for (uint32_t i = 0; i < list.Length(); ++i) {
+      const uint32_t length = list.Length();
+      for (uint32_t i = 0; i < length; ++i) {
         if (Handle* handle = unwrap(list.Get(i))) kept.push_back(handle);
       }
     }
