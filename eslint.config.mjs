@@ -9,7 +9,7 @@ const builtins =
 export default tseslint.config(
   { ignores: ['build*/', 'dist/', 'prebuilds/', 'out/', 'coverage/', 'shared/', '**/*.gen.ts'] },
   {
-    files: ['ts/**/*.ts', 'tests/**/*.ts', 'examples/**/*.ts'],
+    files: ['ts/**/*.ts', 'tests/**/*.ts', 'examples/**/*.mts'],
     extends: [...tseslint.configs.recommended],
     plugins: { 'import-x': importX },
     languageOptions: {

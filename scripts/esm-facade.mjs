@@ -11,7 +11,8 @@ const names = Object.keys(require(path.join(root, 'dist/cjs/index.js'))).filter(
 const foreign = names.find(name => !/^[A-Za-z_$][\w$]*$/.test(name) || name === 'default');
 if (foreign) throw new Error(`esm-facade: "${foreign}" cannot be a named export; rename it in ts/index.ts`);
 
-const lines = names.sort().map(name => `export const ${name} = hebb.${name};`);
+// Through a local name: `var` may be exported, but not declared.
+const lines = names.sort().map(name => `const $${name} = hebb.${name};\nexport { $${name} as ${name} };`);
 mkdirSync(path.join(root, 'dist/esm'), { recursive: true });
 writeFileSync(
   path.join(root, 'dist/esm/index.mjs'),

@@ -66,11 +66,12 @@ function callArgument(arg) {
   return isTensor(arg) ? `handleOf(${arg.name})` : arg.name;
 }
 
-function doc(op) {
+function sentence(op) {
   const defaults = op.args.filter((a) => isOption(a) && !isLeftOut(a)).map((a) => `${a.name} ${a.fallback}`);
-  const text = op.doc.replaceAll('*/', '* /') + (defaults.length > 0 ? ` Defaults: ${defaults.join(', ')}.` : '');
-  return `/** ${text} */`;
+  return op.doc + (defaults.length > 0 ? ` Defaults: ${defaults.join(', ')}.` : '');
 }
+
+const doc = (op) => `/** ${sentence(op).replaceAll('*/', '* /')} */`;
 
 function body(op) {
   const options = op.args.filter(isOption);
@@ -127,7 +128,7 @@ for (const family of new Set(schema.map((op) => op.family))) {
     const call = `${op.name}(${parameters(op).map((p) => p.type ?? p.text).join(', ')})`.replaceAll('|', '\\|');
     const notes = [op.noGrad && 'no gradient', op.random && 'random', op.guard && 'checks its data while running'];
     const note = notes.filter(Boolean).join(', ');
-    markdown.push(`| \`${call}\` | ${dtypeText[op.dtypes]} | ${op.doc.replaceAll('|', '\\|')}${note ? ` (${note})` : ''} |`);
+    markdown.push(`| \`${call}\` | ${dtypeText[op.dtypes]} | ${sentence(op).replaceAll('|', '\\|')}${note ? ` (${note})` : ''} |`);
   }
 }
 

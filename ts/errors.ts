@@ -1,11 +1,17 @@
 // The error classes of the library: each carries the op that refused and a message of one line.
 
-/** What every error of the library is: `message` reads `op: detail`, and `op` names what refused. */
+/**
+ * What every error of the library is: `message` reads `op: detail`, and `op` names what refused.
+ *
+ * @example
+ * tensor([1, 2]).add(tensor([1, 2, 3])); // ShapeError: add: shapes [2] and [3] do not broadcast; extents must be equal or 1
+ */
 export class HebbError extends Error {
   readonly op: string;
 
   constructor(op: string, detail: string, options?: { cause?: unknown }) {
-    super(`${op}: ${detail}`, options);
+    // A printed value may have lines of its own.
+    super(`${op}: ${detail}`.replace(/\s*[\r\n\u2028\u2029]\s*/g, ' '), options);
     this.op = op;
     this.name = new.target.name;
   }

@@ -1,4 +1,5 @@
 // What generated ops are made of: handles in, tensors out.
+import { inspect } from 'node:util';
 import { ValueError } from './errors';
 import type { DType, Handle } from './native';
 import type { Tensor } from './tensor';
@@ -38,8 +39,17 @@ export function handlesOf(list: unknown): unknown {
   return Array.isArray(list) ? list.map(handleOf) : list;
 }
 
+/** Refuses what cannot be called. */
+export function checkCallback(op: string, name: string, value: unknown): void {
+  if (typeof value === 'function') return;
+  throw new ValueError(op, `${name} must be a function, got ${inspect(value, { depth: 0 })}`);
+}
+
 /** Refuses options that the op does not have: a misspelt one would change nothing, silently. */
-export function checkOptions(op: string, options: object, known: readonly string[]): void {
+export function checkOptions(op: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new ValueError(op, `options must be an object with ${known.join(', ')}, got ${inspect(options, { depth: 0 })}`);
+  }
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
       throw new ValueError(op, `has no option ${name}; use ${known.join(', ')}`);

@@ -72,12 +72,24 @@ export function typedArrayDType(array: ArrayBufferView): DType {
 
 export const isTypedArray = (value: unknown): value is TypedArray => ArrayBuffer.isView(value);
 
+// As in the core; an array that holds itself is deeper still.
+const maxRank = 8;
+
+// Rows may be one array named many times, so that little memory stands for more numbers than an array can hold.
+const maxNested = 2 ** 26;
+
 /** The elements of a nested array in row-major order, with its shape; ragged arrays are refused. */
 export function flatten(data: Nested): { values: (number | bigint | boolean)[]; shape: number[] } {
   const shape: number[] = [];
   for (let level: Nested = data; Array.isArray(level); level = (level as readonly Nested[])[0] ?? 0) {
     shape.push(level.length);
+    if (shape.length > maxRank) {
+      throw new ShapeError('tensor', `arrays are nested more than ${maxRank} deep; use at most ${maxRank} axes`);
+    }
     if (level.length === 0) break;
+  }
+  if (shape.reduce((size, extent) => size * extent, 1) > maxNested) {
+    throw new ShapeError('tensor', `nested arrays [${shape.join(', ')}] hold more than 2^26 numbers; use a typed array`);
   }
   const values: (number | bigint | boolean)[] = [];
   const visit = (level: Nested, depth: number): void => {
@@ -112,8 +124,12 @@ const limits: Partial<Record<DType, readonly [number, number]>> = {
 // Nothing is rounded or wrapped in silence: an integer tensor takes whole numbers of its range only.
 function checkWhole(value: number | bigint | boolean, index: number, dtype: DType): void {
   const limit = limits[dtype];
-  if (limit === undefined || typeof value !== 'number') return;
-  if (!Number.isInteger(value) || value < limit[0] || value > limit[1]) {
+  if (limit === undefined || typeof value === 'boolean') return;
+  const fits =
+    typeof value === 'bigint' && dtype === 'i64'
+      ? BigInt.asIntN(64, value) === value
+      : (typeof value === 'bigint' || Number.isInteger(value)) && value >= limit[0] && value <= limit[1];
+  if (!fits) {
     throw new ValueError('tensor', `element ${index} is ${value}; ${dtype} holds integers ${limit[0]}..${limit[1]}`);
   }
 }

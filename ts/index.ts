@@ -2,13 +2,22 @@
 export * from './ops.gen';
 export { grad, noGrad, valueAndGrad } from './autograd';
 export type { GradOptions } from './autograd';
-export * from './errors';
+export {
+  DataError,
+  DeviceError,
+  DTypeError,
+  HebbError,
+  OutOfMemoryError,
+  ShapeError,
+  StateError,
+  ValueError,
+} from './errors';
 export type { Operand, TensorLike } from './handle';
 export type { HostArrays, Nested } from './host';
 export type { DType, TypedArray } from './host';
 export type { MemoryFigures } from './runtime';
 export { randomCounter, seed, setRandomCounter } from './random';
-export { flush, isa, memory, setThreads, threads } from './runtime';
+export { flush, isa, memory, setMemoryCap, setThreads, threads } from './runtime';
 export { scope } from './scope';
 export { isState, State, state } from './state';
 export type { StateOptions } from './state';

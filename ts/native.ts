@@ -8,8 +8,10 @@ export interface Handle {
   readonly opaque: unique symbol;
 }
 
+/** The name of an element type. */
 export type DType = 'f32' | 'f64' | 'f16' | 'bf16' | 'i32' | 'i64' | 'u8' | 'bool';
 
+/** The typed arrays that tensors are made from; a Buffer is a Uint8Array. */
 export type TypedArray =
   Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array | Uint8ClampedArray;
 
@@ -63,6 +65,8 @@ export interface MemoryFigures {
   readonly cachedBytes: number;
   /** Bytes mapped from the system. */
   readonly reservedBytes: number;
+  /** The most that all environments of the process may map together. */
+  readonly capBytes: number;
   /** Tensor objects that have not been disposed. */
   readonly liveTensors: number;
 }
@@ -103,6 +107,7 @@ export interface Native {
   setCounter(counter: number): void;
   threads(): number;
   setThreads(count: number): void;
+  setMemoryCap(bytes: number): void;
   memory(): MemoryFigures;
   flush(done: Done, takeFault: boolean): void;
   isa(): 'v2' | 'avx2' | 'avx512' | 'neon';

@@ -310,7 +310,7 @@ export function broadcastTo<D extends DType>(x: TensorLike<D>, shape: number | r
   return wrap(ops.broadcastTo(handleOf(x), shape));
 }
 
-/** x[starts:stops:steps] on the first axes, as in Python: negative places count from the end. */
+/** x[starts:stops:steps] on the first axes, as in Python: negative places count from the end; steps are at least 1. */
 export function slice<D extends DType>(
   x: TensorLike<D>,
   starts: number | readonly number[],
@@ -449,7 +449,7 @@ export function eye(rows: number, options: { columns?: number; dtype?: DType } =
   return wrap(ops.eye(rows, columns, dtype));
 }
 
-/** The slices x[.., indices, ..] along `axis`, which the axes of indices replace. Defaults: axis 0. */
+/** The slices x[.., indices, ..] along `axis`, which the axes of indices replace; indices count from 0. Defaults: axis 0. */
 export function take(x: TensorLike, indices: TensorLike, options: { axis?: number } = {}): Tensor {
   checkOptions('take', options, ['axis']);
   const { axis = 0 } = options;
@@ -468,7 +468,7 @@ export function indexAdd(
   return wrap(ops.indexAdd(handleOf(x), handleOf(indices), size, axis));
 }
 
-/** y[i, j, ..] = x[indices[i, j, ..], j, ..] for axis 0, and alike for the others. */
+/** y[i, j, ..] = x[indices[i, j, ..], j, ..] for axis 0, and alike for the others; indices count from 0. */
 export function gather(x: TensorLike, indices: TensorLike, axis: number): Tensor {
   return wrap(ops.gather(handleOf(x), handleOf(indices), axis));
 }
@@ -683,7 +683,7 @@ export function conv2dWeightGrad(
   return wrap(ops.conv2dWeightGrad(handleOf(x), handleOf(dy), size, stride, padding, dilation, groups));
 }
 
-/** The largest element of each window of images [batch, height, width, channels]: y[n, i, j, c] = max over u, v of x[n, i stride + u dilation - padding, j stride + v dilation - padding, c]; stride is the size unless given. Defaults: size [2, 2], stride [], padding [0, 0], dilation [1, 1], ceilMode false. */
+/** The largest element of each window of images [batch, height, width, channels]: y[n, i, j, c] = max over u, v of x[n, i stride + u dilation - padding, j stride + v dilation - padding, c]; stride is the size unless given; ceilMode also takes windows that reach past the end. Defaults: size [2, 2], stride [], padding [0, 0], dilation [1, 1], ceilMode false. */
 export function maxPool2d<D extends DType>(
   x: TensorLike<D>,
   options: {
@@ -699,7 +699,7 @@ export function maxPool2d<D extends DType>(
   return wrap(ops.maxPool2d(handleOf(x), size, stride, padding, dilation, ceilMode));
 }
 
-/** The mean of each window of images [batch, height, width, channels]; padding counts as zeros unless countIncludePad is false; stride is the size unless given. Defaults: size [2, 2], stride [], padding [0, 0], ceilMode false, countIncludePad true. */
+/** The mean of each window of images [batch, height, width, channels]; padding counts as zeros unless countIncludePad is false; stride is the size unless given; ceilMode also takes windows that reach past the end. Defaults: size [2, 2], stride [], padding [0, 0], ceilMode false, countIncludePad true. */
 export function avgPool2d<D extends DType>(
   x: TensorLike<D>,
   options: {
@@ -739,7 +739,7 @@ export function logSoftmax<D extends DType>(x: TensorLike<D>, options: { axis?: 
   return wrap(ops.logSoftmax(handleOf(x), axis));
 }
 
-/** -log(softmax(logits)[target]) over the last axis, target being class ids [..] or probabilities [.., classes]; the mean is weighted and leaves out ids equal to ignoreIndex. Defaults: ignoreIndex -100, labelSmoothing 0, reduction 'mean'. */
+/** -sum(weight t log(softmax(logits))) over the last axis of logits [.., classes], t being target's probabilities [.., classes] or 1 at its class ids [..]; labelSmoothing s takes (1 - s) t + s / classes instead of t; the mean of ids leaves out those equal to ignoreIndex and divides by the sum of their weights. Defaults: ignoreIndex -100, labelSmoothing 0, reduction 'mean'. */
 export function crossEntropy(
   logits: TensorLike,
   target: TensorLike,
@@ -780,7 +780,7 @@ export function normal(
   return wrap(ops.normal(shape, mean, std, dtype));
 }
 
-/** 1 with probability p, else 0. Defaults: dtype 'f32'. */
+/** 1 with probability p, else 0, each by itself. Defaults: dtype 'f32'. */
 export function bernoulli(
   shape: number | readonly number[],
   p: number,
@@ -796,14 +796,14 @@ export function randint(low: number, high: number, shape: number | readonly numb
   return wrap(ops.randint(low, high, shape));
 }
 
-/** 0 with probability p, else x / (1 - p): the mean stays. Defaults: p 0.5. */
+/** 0 with probability p, else x / (1 - p), so that the mean stays. Defaults: p 0.5. */
 export function dropout<D extends DType>(x: TensorLike<D>, options: { p?: number } = {}): Tensor<D> {
   checkOptions('dropout', options, ['p']);
   const { p = 0.5 } = options;
   return wrap(ops.dropout(handleOf(x), p));
 }
 
-/** params -= lr b, with b = momentum b + (1 - dampening) (grads + weightDecay params), b = grads at first. Defaults: momentum 0, dampening 0, nesterov false, weightDecay 0, maximize false. */
+/** params -= lr b with g = grads + weightDecay params, b = momentum b + (1 - dampening) g and b = g in the first step; nesterov steps by g + momentum b, maximize takes -grads. Defaults: momentum 0, dampening 0, nesterov false, weightDecay 0, maximize false. */
 export function sgdStep(
   params: readonly State[],
   momenta: readonly State[],
@@ -834,7 +834,7 @@ export function sgdStep(
   );
 }
 
-/** params -= lr m' / (sqrt(v') + eps), m' and v' being the running means of grads and its square, bias corrected. Defaults: beta1 0.9, beta2 0.999, eps 1e-08, weightDecay 0, decoupled false, amsgrad false. */
+/** params -= lr m' / (sqrt(v') + eps), m' and v' being the running means of g and g^2, bias corrected, with g = grads + weightDecay params; decoupled takes g = grads and lr weightDecay params off params; amsgrad divides by the greatest v so far. Defaults: beta1 0.9, beta2 0.999, eps 1e-08, weightDecay 0, decoupled false, amsgrad false. */
 export function adamStep(
   params: readonly State[],
   m: readonly State[],
@@ -1157,7 +1157,7 @@ export abstract class TensorMethods<D extends DType> {
     return broadcastTo(this, shape);
   }
 
-  /** x[starts:stops:steps] on the first axes, as in Python: negative places count from the end. */
+  /** x[starts:stops:steps] on the first axes, as in Python: negative places count from the end; steps are at least 1. */
   slice(
     starts: number | readonly number[],
     stops: number | readonly number[],
@@ -1214,7 +1214,7 @@ export abstract class TensorMethods<D extends DType> {
     return onesLike(this);
   }
 
-  /** The slices x[.., indices, ..] along `axis`, which the axes of indices replace. Defaults: axis 0. */
+  /** The slices x[.., indices, ..] along `axis`, which the axes of indices replace; indices count from 0. Defaults: axis 0. */
   take(indices: TensorLike, options?: { axis?: number }): Tensor {
     return take(this, indices, options);
   }
@@ -1224,7 +1224,7 @@ export abstract class TensorMethods<D extends DType> {
     return indexAdd(this, indices, size, options);
   }
 
-  /** y[i, j, ..] = x[indices[i, j, ..], j, ..] for axis 0, and alike for the others. */
+  /** y[i, j, ..] = x[indices[i, j, ..], j, ..] for axis 0, and alike for the others; indices count from 0. */
   gather(indices: TensorLike, axis: number): Tensor {
     return gather(this, indices, axis);
   }
@@ -1333,7 +1333,7 @@ export abstract class TensorMethods<D extends DType> {
     return conv2d(this, weight, bias, options);
   }
 
-  /** The largest element of each window of images [batch, height, width, channels]: y[n, i, j, c] = max over u, v of x[n, i stride + u dilation - padding, j stride + v dilation - padding, c]; stride is the size unless given. Defaults: size [2, 2], stride [], padding [0, 0], dilation [1, 1], ceilMode false. */
+  /** The largest element of each window of images [batch, height, width, channels]: y[n, i, j, c] = max over u, v of x[n, i stride + u dilation - padding, j stride + v dilation - padding, c]; stride is the size unless given; ceilMode also takes windows that reach past the end. Defaults: size [2, 2], stride [], padding [0, 0], dilation [1, 1], ceilMode false. */
   maxPool2d(options?: {
     size?: number | readonly number[];
     stride?: number | readonly number[];
@@ -1344,7 +1344,7 @@ export abstract class TensorMethods<D extends DType> {
     return maxPool2d(this, options);
   }
 
-  /** The mean of each window of images [batch, height, width, channels]; padding counts as zeros unless countIncludePad is false; stride is the size unless given. Defaults: size [2, 2], stride [], padding [0, 0], ceilMode false, countIncludePad true. */
+  /** The mean of each window of images [batch, height, width, channels]; padding counts as zeros unless countIncludePad is false; stride is the size unless given; ceilMode also takes windows that reach past the end. Defaults: size [2, 2], stride [], padding [0, 0], ceilMode false, countIncludePad true. */
   avgPool2d(options?: {
     size?: number | readonly number[];
     stride?: number | readonly number[];
@@ -1370,7 +1370,7 @@ export abstract class TensorMethods<D extends DType> {
     return logSoftmax(this, options);
   }
 
-  /** -log(softmax(logits)[target]) over the last axis, target being class ids [..] or probabilities [.., classes]; the mean is weighted and leaves out ids equal to ignoreIndex. Defaults: ignoreIndex -100, labelSmoothing 0, reduction 'mean'. */
+  /** -sum(weight t log(softmax(logits))) over the last axis of logits [.., classes], t being target's probabilities [.., classes] or 1 at its class ids [..]; labelSmoothing s takes (1 - s) t + s / classes instead of t; the mean of ids leaves out those equal to ignoreIndex and divides by the sum of their weights. Defaults: ignoreIndex -100, labelSmoothing 0, reduction 'mean'. */
   crossEntropy(
     target: TensorLike,
     weight?: TensorLike,
@@ -1379,7 +1379,7 @@ export abstract class TensorMethods<D extends DType> {
     return crossEntropy(this, target, weight, options);
   }
 
-  /** 0 with probability p, else x / (1 - p): the mean stays. Defaults: p 0.5. */
+  /** 0 with probability p, else x / (1 - p), so that the mean stays. Defaults: p 0.5. */
   dropout(options?: { p?: number }): Tensor<D> {
     return dropout(this, options);
   }

@@ -1,7 +1,7 @@
 // Scopes: what is made inside is freed at the end.
 import { types } from 'node:util';
 import { StateError } from './errors';
-import { kHandle } from './handle';
+import { checkCallback, kHandle } from './handle';
 import { native } from './native';
 import type { Handle } from './native';
 import { isTensor } from './tensor';
@@ -26,9 +26,13 @@ function collect(value: unknown, found: Handle[], seen: Set<unknown>): void {
  * touched. Throws StateError for an async callback: its tensors would be freed before it used them.
  *
  * @example
- * const loss = scope(() => crossEntropy(model.forward(x), target));
+ * const loss = scope(() => {
+ *   const logits = model.forward(x); // freed
+ *   return nn.crossEntropy(logits, target); // kept
+ * });
  */
 export function scope<T>(body: () => T): T {
+  checkCallback('scope', 'body', body);
   native.scopeOpen();
   const kept: Handle[] = [];
   try {

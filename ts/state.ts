@@ -1,7 +1,7 @@
 // State: what changes. Parameters, running statistics, moments, counters.
 import { inspect } from 'node:util';
 import { ShapeError } from './errors';
-import { kHandle, wrap } from './handle';
+import { checkOptions, kHandle, wrap } from './handle';
 import type { TensorLike } from './handle';
 import type { HostArrays } from './host';
 import { native } from './native';
@@ -41,6 +41,7 @@ export class State<D extends DType = DType> implements TensorLike<D> {
     return this.shape.reduce((size, extent) => size * extent, 1);
   }
 
+  /** Whether `backward()` adds up a gradient here; false freezes a parameter. Throws DTypeError for integers. */
   get requiresGrad(): boolean {
     return this.#requiresGrad;
   }
@@ -67,7 +68,7 @@ export class State<D extends DType = DType> implements TensorLike<D> {
 
   /** Writes a value of the same or a broadcastable shape, cast to this dtype. */
   assign(value: TensorData | TensorLike): void {
-    if (typeof value === 'object' && kHandle in value) {
+    if (typeof value === 'object' && value !== null && kHandle in value) {
       native.stateAssign(this[kHandle], value[kHandle]);
       return;
     }
@@ -113,18 +114,32 @@ export interface StateOptions<D extends DType> {
   readonly requiresGrad?: boolean;
 }
 
-/** A new cell with the value of a tensor or of JavaScript data. Throws DTypeError for a gradient of integers. */
+/**
+ * A new cell with the value of a tensor or of JavaScript data. Throws DTypeError for a gradient of integers.
+ *
+ * @example
+ * const step = state(0, { dtype: 'i32' });
+ * step.assign(5);
+ * await step.read(); // Int32Array [5]
+ */
 export function state<D extends DType = DType>(
   value: TensorData | TensorLike<D>,
   options: StateOptions<D> = {},
 ): State<D> {
+  checkOptions('state', options, ['dtype', 'shape', 'requiresGrad']);
   const { requiresGrad = false, ...rest } = options;
-  if (typeof value === 'object' && kHandle in value) {
+  if (typeof value === 'object' && value !== null && kHandle in value) {
     return new State(native.stateCreate(value[kHandle], requiresGrad));
   }
   using made = tensor(value as TensorData, rest);
   return new State(native.stateCreate(made[kHandle], requiresGrad));
 }
 
+/**
+ * Whether `value` is a State.
+ *
+ * @example
+ * isState(model.parameters()[0]); // true
+ */
 export const isState = (value: unknown): value is State =>
   typeof value === 'object' && value !== null && kHandle in value && 'assign' in value;

@@ -1,7 +1,7 @@
 // Tensor: an immutable value computed in the background, and how one is made from JavaScript data.
 import { inspect } from 'node:util';
 import { ShapeError, StateError, ValueError } from './errors';
-import { handleOf, kHandle, setTensorClass, wrap } from './handle';
+import { checkOptions, handleOf, kHandle, setTensorClass, wrap } from './handle';
 import type { TensorLike } from './handle';
 import { checkDType, fill, flatten, hostArray, hostDType, inferDType, isTypedArray, typedArrayDType } from './host';
 import type { HostArrays, Nested } from './host';
@@ -42,6 +42,7 @@ export class Tensor<D extends DType = DType> extends TensorMethods<D> implements
     return (this.#description ??= native.describe(this[kHandle]));
   }
 
+  /** The type of the elements: 'f32', 'f64', 'f16', 'bf16', 'i32', 'i64', 'u8' or 'bool'. */
   get dtype(): D {
     return this.#described[0] as D;
   }
@@ -66,6 +67,7 @@ export class Tensor<D extends DType = DType> extends TensorMethods<D> implements
     return this.#described[1];
   }
 
+  /** Whether the memory was given back: nothing but `isDisposed` and `dispose()` may be used any more. */
   get isDisposed(): boolean {
     return native.isDisposed(this[kHandle]);
   }
@@ -126,6 +128,7 @@ export class Tensor<D extends DType = DType> extends TensorMethods<D> implements
    * Throws ShapeError for more than one element without a seed, StateError where nothing requires a gradient.
    */
   backward(options: BackwardOptions = {}): void {
+    checkOptions('backward', options, ['seed', 'keepGraph', 'createGraph']);
     const { seed, keepGraph = false, createGraph = false } = options;
     native.backward(this[kHandle], handleOf(seed) as Handle | undefined, keepGraph, createGraph);
   }
@@ -177,13 +180,15 @@ export interface TensorOptions<D extends DType> {
  * dtype cannot hold.
  *
  * @example
- * tensor([[1, 2], [3, 4]]);
- * tensor(new Float32Array(6), { shape: [2, 3] });
+ * tensor([[1, 2], [3, 4]]); // [2, 2]
+ * tensor(new Float32Array(6), { shape: [2, 3] }); // [2, 3]
+ * tensor([1, 2, 3], { dtype: 'i32' }).dtype; // 'i32'
  */
 export function tensor<D extends DType = DType>(data: TensorData, options: TensorOptions<D> = {}): Tensor<D> {
   if (data === null || data === undefined || typeof data === 'string') {
     throw new ValueError('tensor', `data must be numbers or a typed array, got ${String(data)}`);
   }
+  checkOptions('tensor', options, ['dtype', 'shape']);
   if (options.dtype !== undefined) checkDType('tensor', options.dtype);
   if (isTypedArray(data)) return fromTypedArray(data, options);
   const { values, shape } = flatten(data);
@@ -205,6 +210,12 @@ function converted<D extends DType>(made: Tensor, dtype: DType): Tensor<D> {
   return result as Tensor<D>;
 }
 
+/**
+ * Whether `value` is a Tensor; a State is none.
+ *
+ * @example
+ * isTensor(tensor([1, 2])); // true
+ */
 export const isTensor = (value: unknown): value is Tensor =>
   typeof value === 'object' && value !== null && kHandle in value && 'backward' in value;
 

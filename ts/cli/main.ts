@@ -11,40 +11,45 @@ const HELP = `hebb: deep learning for Node.js
   hebb doctor   what this installation runs on
 `;
 
-// The first signal lets the step under way finish and the results be saved; the second ends the process at once.
+const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+// The first signal lets the steps under way finish and the results be saved; the second ends the process at once.
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  for (const [name, code] of Object.entries(SIGNAL_CODES)) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(code);
-      process.exitCode = code;
       controller.abort(name);
     });
   }
   return controller.signal;
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const [command, ...rest] = args;
-  if (command === 'doctor') {
-    doctor();
-    return 0;
-  }
-  if (command === 'train') {
-    if (rest.includes('--help')) {
-      console.log(TRAIN_HELP);
+const exitCode = ({ aborted, reason }: AbortSignal): number =>
+  aborted ? (reason === 'SIGTERM' ? 143 : 130) : 0;
+
+async function main([command, ...rest]: readonly string[]): Promise<number> {
+  switch (command) {
+    case 'doctor':
+      doctor();
       return 0;
+    case 'train': {
+      if (rest.includes('--help')) {
+        console.log(TRAIN_HELP);
+        return 0;
+      }
+      const signal = interruption();
+      await train(parseTrain(rest), signal);
+      return exitCode(signal);
     }
-    const signal = interruption();
-    const code = await train(parseTrain(rest), signal);
-    return code === 130 && signal.reason === 'SIGTERM' ? 143 : code;
+    default:
+      console.log(HELP);
+      return command === undefined || command === '--help' ? 0 : 2;
   }
-  console.log(HELP);
-  return command === undefined || command === '--help' ? 0 : 2;
 }
 
 main(process.argv.slice(2)).then(
-  (code) => {
+  code => {
     process.exitCode = code;
   },
   (error: unknown) => {

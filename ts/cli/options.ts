@@ -13,15 +13,19 @@ export interface TrainArguments {
   readonly out: string;
 }
 
+const DEFAULTS = { epochs: 6, batch: 64, seed: 1, out: 'out' } as const;
+
 export const TRAIN_HELP = `hebb train: trains a small convnet on Fashion-MNIST, or on generated digits without it
 
-  --epochs N    passes over the training images (5)
-  --batch N     images per step (64)
-  --seed N      order of the images, weights and dropout follow from it (1)
-  --data DIR    folder of the four IDX files (.gz or not) of Fashion-MNIST or MNIST
+  --epochs N    passes over the training images (${DEFAULTS.epochs})
+  --batch N     images per step (${DEFAULTS.batch})
+  --seed N      order of the images, weights and dropout follow from it (${DEFAULTS.seed})
+  --data DIR    folder of Fashion-MNIST's four IDX files, plain or .gz
   --threads N   threads to compute on (the usable cores)
-  --out DIR     where charts and weights go (out)
+  --out DIR     where charts and weights go (${DEFAULTS.out})
   --json FILE   write {dataset, epochs, testAccuracy, seconds, samplesPerSecond, seed}
+
+Ctrl-C finishes the step under way and saves; a second one ends at once.
 `;
 
 const names = {
@@ -34,31 +38,39 @@ const names = {
   out: { type: 'string' },
 } as const;
 
-function whole(name: string, value: string | undefined, fallback: number, low: number): number {
-  if (value === undefined) return fallback;
+function whole(name: string, value: string, low: number): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < low || value.trim() === '') {
+  if (!/^[0-9]+$/.test(value) || !Number.isSafeInteger(number) || number < low) {
     throw new ValueError('train', `--${name} is '${value}'; use an integer of ${low} and more`);
   }
   return number;
 }
 
+function given(args: readonly string[]): Partial<Record<keyof typeof names, string>> {
+  try {
+    return parseArgs({ args: [...args], options: names }).values;
+  } catch (error) {
+    const reason = String((error as Error).message).split(/[.\n]/)[0] ?? '';
+    throw new ValueError(
+      'train',
+      `${reason.charAt(0).toLowerCase()}${reason.slice(1)}; see hebb train --help`,
+    );
+  }
+}
+
 /** Throws ValueError for an unknown option or a number out of range. */
 export function parseTrain(args: readonly string[]): TrainArguments {
-  let values;
-  try {
-    ({ values } = parseArgs({ args: [...args], options: names }));
-  } catch (error) {
-    const reason = error instanceof TypeError ? error.message.split('.')[0] : String(error);
-    throw new ValueError('train', `${reason ?? ''}; see hebb train --help`);
+  const { data, json, out = DEFAULTS.out, ...values } = given(args);
+  for (const [name, path] of Object.entries({ data, json, out })) {
+    if (path === '') throw new ValueError('train', `--${name} is empty; give a path`);
   }
   return {
-    epochs: whole('epochs', values.epochs, 5, 1),
-    batch: whole('batch', values.batch, 64, 1),
-    seed: whole('seed', values.seed, 1, 0),
-    out: values.out ?? 'out',
-    ...(values.data === undefined ? {} : { data: values.data }),
-    ...(values.json === undefined ? {} : { json: values.json }),
-    ...(values.threads === undefined ? {} : { threads: whole('threads', values.threads, 1, 1) }),
+    epochs: whole('epochs', values.epochs ?? String(DEFAULTS.epochs), 1),
+    batch: whole('batch', values.batch ?? String(DEFAULTS.batch), 1),
+    seed: whole('seed', values.seed ?? String(DEFAULTS.seed), 0),
+    out,
+    ...(data === undefined ? {} : { data }),
+    ...(json === undefined ? {} : { json }),
+    ...(values.threads === undefined ? {} : { threads: whole('threads', values.threads, 1) }),
   };
 }

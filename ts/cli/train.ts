@@ -1,20 +1,23 @@
 // hebb train: data, a convnet, training, and the report.
-import { access, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { ArrayDataset } from '../data/dataset';
 import { digits } from '../data/digits';
 import { FASHION_MNIST_FOLDER, fashionMnist } from '../data/fashion';
+import { DataError } from '../errors';
 import { LeNet } from '../models/lenet';
-import { AdamW } from '../optim';
 import { crossEntropy } from '../ops.gen';
+import { AdamW, cosineDecay } from '../optim';
 import { seed as seedRandom } from '../random';
 import { isa, setThreads, threads } from '../runtime';
 import { fit } from '../train/fit';
 import type { History } from '../train/fit';
 import { Progress } from '../train/progress';
-
-import type { TrainArguments } from './options';
 import { summary } from '../viz/summary';
+import type { TrainArguments } from './options';
 import { report } from './report';
+
+const LR = 2e-3;
 
 interface Data {
   readonly name: string;
@@ -29,49 +32,106 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 async function loadData({ data, seed }: TrainArguments): Promise<Data> {
-  if (data !== undefined) {
-    console.log(`data: the IDX files in ${data}`);
-    return { name: data, ...(await fashionMnist(data)) };
+  if (data !== undefined || (await exists(FASHION_MNIST_FOLDER))) {
+    const folder = data ?? FASHION_MNIST_FOLDER;
+    const sets = await fashionMnist(folder);
+    const [count, held] = [sets.train.size, sets.test.size].map(size => size.toLocaleString('en-US'));
+    console.log(`data: Fashion-MNIST, ${count} + ${held} images, from ${folder}`);
+    return { name: 'fashion-mnist', ...sets };
   }
-  if (await exists(FASHION_MNIST_FOLDER)) {
-    console.log(`data: Fashion-MNIST, 60,000 + 10,000 images, from ${FASHION_MNIST_FOLDER}`);
-    return { name: 'fashion-mnist', ...(await fashionMnist()) };
-  }
-  console.log('data: Fashion-MNIST is not here (apt-get install dataset-fashion-mnist, or --data DIR), so this trains');
+  console.log(
+    'data: Fashion-MNIST is not here (apt-get install dataset-fashion-mnist, or --data DIR), so this trains',
+  );
   console.log('      on the built-in generated digits: 12,000 + 2,000 images drawn by code');
-  const train = digits({ seed, count: 12_000 });
-  return { name: 'digits', train, test: digits({ seed: seed + 1, count: 2_000 }) };
+  return {
+    name: 'digits',
+    train: digits({ seed, count: 12_000 }),
+    test: digits({ seed: seed + 1, count: 2_000 }),
+  };
 }
 
-async function writeJson(file: string, name: string, args: TrainArguments, run: History, accuracy: number): Promise<void> {
+// Before minutes of training, not after them.
+async function checkWritable({ out, json }: TrainArguments): Promise<void> {
+  const folders = [out, ...(json === undefined ? [] : [dirname(json)])];
+  for (const path of folders) {
+    try {
+      await mkdir(path, { recursive: true });
+      await access(path, constants.W_OK);
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+      throw new DataError('train', `${path}: cannot be written to (${code}); give another folder`, {
+        path,
+        cause,
+      });
+    }
+  }
+  if (json !== undefined && (await stat(json).catch(() => undefined))?.isDirectory()) {
+    throw new DataError('train', `${json}: is a folder; give a file to --json`, { path: json });
+  }
+}
+
+async function writeJson(
+  args: TrainArguments,
+  dataset: string,
+  run: History,
+  testAccuracy: number,
+): Promise<void> {
+  if (args.json === undefined) return;
   const { seconds, samplesPerSecond, epochs } = run;
-  const content = { dataset: name, epochs: epochs.length, testAccuracy: accuracy, seconds, samplesPerSecond, seed: args.seed };
-  await writeFile(file, `${JSON.stringify({ ...content, losses: run.losses }, null, 2)}\n`);
+  const content = {
+    dataset,
+    epochs: epochs.length,
+    testAccuracy,
+    seconds,
+    samplesPerSecond,
+    seed: args.seed,
+  };
+  await writeFile(args.json, `${JSON.stringify(content, null, 2)}\n`);
 }
 
-/** Trains and reports; resolves with the exit code: 130 where the signal ended it early, after saving. */
-export async function train(args: TrainArguments, signal: AbortSignal): Promise<number> {
-  if (args.threads !== undefined) setThreads(args.threads);
-  const data = await loadData(args);
-  seedRandom(args.seed);
-  const model = new LeNet({ channels: [16, 32], hidden: [128], dropout: 0.25 });
-  const optimizer = new AdamW(model.parameters(), { lr: 2e-3, weightDecay: 0.01 });
-  console.log(`\n${summary(model, { input: [28, 28, 1] })}\n`);
-  console.log(`training on the cpu: ${threads()} threads, ${isa()}; ${args.epochs} epochs in batches of ${args.batch}`);
-  const progress = new Progress({ epochs: args.epochs, samples: data.train.size, stream: process.stdout });
-  const run = await fit(model, {
+const stepsPerEpoch = ({ batch }: TrainArguments, { train }: Data): number => Math.ceil(train.size / batch);
+
+async function run(args: TrainArguments, model: LeNet, data: Data, signal: AbortSignal): Promise<History> {
+  const steps = args.epochs * stepsPerEpoch(args, data);
+  return await fit(model, {
     train: data.train,
+    validation: data.test,
     batch: args.batch,
     epochs: args.epochs,
     seed: args.seed,
     loss: crossEntropy,
-    optimizer,
+    optimizer: new AdamW(model.parameters(), { lr: LR, weightDecay: 0.02 }),
+    schedule: cosineDecay({ lr: LR, steps, warmup: Math.floor(steps / 12), final: LR / 100 }),
     metrics: ['accuracy'],
     signal,
-    progress,
+    progress: new Progress({ epochs: args.epochs, samples: data.train.size, stream: process.stdout }),
   });
-  const accuracy = await report({ model, history: run, test: data.test, folder: args.out });
-  if (args.json !== undefined) await writeJson(args.json, data.name, args, run, accuracy);
-  if (run.aborted) console.log('stopped by a signal: the step under way was finished and everything above is saved');
-  return run.aborted ? 130 : 0;
+}
+
+/** Trains and reports. Where the signal ends it early, what was learnt until then is saved and reported. */
+export async function train(args: TrainArguments, signal: AbortSignal): Promise<void> {
+  if (args.threads !== undefined) setThreads(args.threads);
+  await checkWritable(args);
+  const data = await loadData(args);
+  seedRandom(args.seed);
+  const model = new LeNet({ channels: [16, 32], hidden: [128], dropout: 0.1 });
+  console.log(`\n${summary(model, { input: [28, 28, 1] })}\n`);
+  console.log(
+    `training on the cpu: ${threads()} threads, ${isa()}; ${args.epochs} epochs in batches of ${args.batch}`,
+  );
+  const history = await run(args, model, data, signal);
+  if (history.steps === 0) {
+    console.log('stopped by a signal before the first step; nothing was written');
+    return;
+  }
+  if (history.aborted)
+    console.log('stopped by a signal: the step under way is finished, the rest is saved now');
+  const accuracy = await report({
+    model,
+    history,
+    stepsPerEpoch: stepsPerEpoch(args, data),
+    test: data.test,
+    folder: args.out,
+  });
+  await writeJson(args, data.name, history, accuracy);
 }

@@ -58,7 +58,7 @@ function sampleSize(field: string, shape: readonly number[]): number {
  * A data set whose fields lie in memory. Views made by `take`, `subset` and `split` share the arrays.
  *
  * @example
- * const xor = new ArrayDataset({
+ * const xor = new data.ArrayDataset({
  *   x: { data: new Float32Array([0, 0, 0, 1, 1, 0, 1, 1]), shape: [2] },
  *   target: { data: new Int32Array([0, 1, 1, 0]), shape: [] },
  * });
@@ -103,10 +103,12 @@ export class ArrayDataset implements Dataset {
     if (options.classes !== undefined) this.classes = [...options.classes];
   }
 
+  /** The number of samples. */
   get size(): number {
     return this.rows?.length ?? this.stored;
   }
 
+  /** The samples of `rows` one after another, each field in an array; throws ValueError for a row out of range. */
   gather(rows: Int32Array, reuse: Readonly<Record<string, FieldValues>> = {}): Record<string, FieldValues> {
     const stored = this.resolve('gather', rows);
     const batch: Record<string, FieldValues> = {};
@@ -145,7 +147,9 @@ export class ArrayDataset implements Dataset {
   /**
    * Two data sets without a common sample: `round(fraction * size)` samples drawn by `seed`, and the others.
    *
-   * @example const [train, validation] = digits({ seed: 1, count: 1000 }).split(0.9, { seed: 1 });
+   * @example
+   * const [train, validation] = data.digits({ seed: 1, count: 200 }).split(0.9, { seed: 1 });
+   * [train.size, validation.size]; // [180, 20]
    */
   split(fraction: number, options: { seed?: number } = {}): [ArrayDataset, ArrayDataset] {
     const { seed = 0 } = options;
@@ -193,8 +197,10 @@ function arrayOf(dtype: FieldSpec['dtype'], length: number, earlier: FieldValues
 function copyRows(data: FieldValues, size: number, rows: Int32Array, target: FieldValues): void {
   let at = 0;
   for (const row of rows) {
-    target.set(data.subarray(row * size, (row + 1) * size), at);
-    at += size;
+    const end = (row + 1) * size;
+    // A view costs more than a few values.
+    if (size < 64) for (let from = row * size; from < end; from++) target[at++] = data[from] as number;
+    else target.set(data.subarray(row * size, end), (at += size) - size);
   }
 }
 

@@ -162,7 +162,9 @@ const shade = (value: number): number => min(255, max(0, floor(value + 0.5)));
  * `count` generated images of the ten digits, as many of each as can be, in random order: `x` is f32
  * `[size, size, 1]` in 0..1, `target` an i32 class of 0..9. The same options give the same images everywhere.
  *
- * @example const train = digits({ seed: 1, count: 2000 });
+ * @example
+ * const train = data.digits({ seed: 1, count: 200 });
+ * train.size; // 200
  */
 export function digits(options: DigitsOptions): ArrayDataset {
   const { seed, count, size = 28 } = options;

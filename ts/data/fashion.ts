@@ -45,7 +45,8 @@ export interface TrainTest {
  * Fashion-MNIST (60,000 and 10,000 samples) from a folder with its four files, plain or gzipped; by default
  * from where Debian's package `dataset-fashion-mnist` puts them. Missing or foreign files are a DataError.
  *
- * @example const { train, test } = await fashionMnist();
+ * @example
+ * const { train, test } = await data.fashionMnist('data/fashion-mnist');
  */
 export function fashionMnist(folder: string = FASHION_MNIST_FOLDER): Promise<TrainTest> {
   const advice = 'install the Debian package dataset-fashion-mnist, or give the folder that has the files';
@@ -55,7 +56,8 @@ export function fashionMnist(folder: string = FASHION_MNIST_FOLDER): Promise<Tra
 /**
  * MNIST, or any set in its format with ten classes, from a folder with its four files, plain or gzipped.
  *
- * @example const { train, test } = await mnist('data/mnist');
+ * @example
+ * const { train, test } = await data.mnist('data/mnist');
  */
 export function mnist(folder: string): Promise<TrainTest> {
   return readFolder({

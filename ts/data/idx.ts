@@ -221,7 +221,9 @@ async function swapInTurns(bytes: Uint8Array, width: IdxType['bytes']): Promise<
 /**
  * The array in the plain bytes of an IDX file; `name` stands for it in errors.
  *
- * @example parseIdx(new Uint8Array([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]), 'two'); // { dtype: 'u8', shape: [2], data: [7, 9] }
+ * @example
+ * const bytes = new Uint8Array([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]);
+ * data.parseIdx(bytes, 'two'); // { dtype: 'u8', shape: [2], data: [7, 9] }
  */
 export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
   const reader = new Reader('parseIdx', name);
@@ -238,7 +240,9 @@ export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
  * Reads an IDX file, plain or gzipped (told by its first bytes), of at most 1 GiB of data. A file that is
  * missing, foreign, truncated, damaged or longer than its header says is a DataError with its path.
  *
- * @example const { dtype, shape, data } = await readIdx('train-labels-idx1-ubyte.gz');
+ * @example
+ * const labels = await data.readIdx('data/mnist/train-labels-idx1-ubyte.gz');
+ * labels.shape; // [20]
  */
 export async function readIdx(path: string): Promise<IdxArray> {
   const reader = new Reader('readIdx', path);

@@ -26,7 +26,13 @@ export type Batch = Record<string, Tensor> & { x: Tensor; target: Tensor };
 // The event loop gets a turn at least this often.
 const TURN_MS = 5;
 
-/** Iterated once per epoch; a batch is freed when the iterator moves on. */
+/**
+ * Iterated once per epoch; a batch is freed when the iterator moves on. `loader()` makes one.
+ *
+ * @example
+ * const batches = new data.Loader(train, { batch: 24 });
+ * batches.length; // 3
+ */
 export class Loader implements AsyncIterable<Batch> {
   readonly #dataset: Dataset;
   readonly #options: Required<LoaderOptions>;
@@ -86,9 +92,15 @@ export class Loader implements AsyncIterable<Batch> {
 }
 
 /**
- * Batches of `dataset` as tensors.
+ * Batches of `dataset` as tensors, `[samples, ...shape]` each. Throws ValueError for an empty data set and for a batch or
+ * seed that is no whole number.
  *
  * @example
- * for await (const { x, target } of loader(train, { batch: 64, shuffle: true, seed: 1 })) step(x, target);
+ * for await (const { x, target } of data.loader(train, { batch: 64, shuffle: true, seed: 1 })) {
+ *   scope(() => {
+ *     nn.crossEntropy(model.forward(x), target).backward();
+ *     optimizer.step();
+ *   });
+ * }
  */
 export const loader = (dataset: Dataset, options: LoaderOptions): Loader => new Loader(dataset, options);

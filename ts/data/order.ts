@@ -110,8 +110,6 @@ export interface OrderOptions {
 
 /**
  * The rows 0..size - 1 in the order of one epoch: as they are, or shuffled by `seed` and `epoch`.
- *
- * @example epochOrder(4, { shuffle: false }) // Int32Array [0, 1, 2, 3]
  */
 export function epochOrder(size: number, options: OrderOptions = {}): Int32Array {
   const op = 'epochOrder';

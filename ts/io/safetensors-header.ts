@@ -19,12 +19,11 @@ const fileNames: Readonly<Record<DType, string>> = {
 const MAX_RANK = 8;
 
 /** The header's bytes, padded with spaces so that the data starts at a multiple of eight. */
-export function writeHeader(entries: ReadonlyMap<string, Entry>, metadata: Readonly<Record<string, string>>): Uint8Array {
+export function writeHeader(entries: ReadonlyMap<string, Entry>): Uint8Array {
   const parts = [...entries].map(([name, { dtype, shape, begin, end }]) => {
     const fields = { dtype: fileNames[dtype], shape, data_offsets: [begin, end] };
     return `${JSON.stringify(name)}:${JSON.stringify(fields)}`;
   });
-  if (Object.keys(metadata).length > 0) parts.unshift(`"__metadata__":${JSON.stringify(metadata)}`);
   const text = Buffer.from(`{${parts.join(',')}}`);
   return Buffer.concat([text, Buffer.alloc((8 - (text.length % 8)) % 8, ' ')]);
 }
@@ -39,7 +38,9 @@ class HeaderParser {
   ) {}
 
   fail(detail: string): never {
-    throw new DataError('safetensors', `${this.path}: ${detail} at character ${this.#at} of the header`, { path: this.path });
+    throw new DataError('safetensors', `${this.path}: ${detail} at character ${this.#at} of the header`, {
+      path: this.path,
+    });
   }
 
   // Skips white space, then takes `mark` if it comes next.
@@ -77,7 +78,8 @@ class HeaderParser {
     do {
       while (this.text.charAt(this.#at) === ' ') this.#at++;
       const digits = /^(0|[1-9][0-9]{0,15})/.exec(this.text.slice(this.#at, this.#at + 17))?.[0];
-      if (digits === undefined || !Number.isSafeInteger(Number(digits))) this.fail('expected an integer of 0..2^53 - 1');
+      if (digits === undefined || !Number.isSafeInteger(Number(digits)))
+        this.fail('expected an integer of 0..2^53 - 1');
       this.#at += digits.length;
       list.push(Number(digits));
       if (list.length > most) this.fail(`a list has more than ${most} integers`);
@@ -105,7 +107,7 @@ class HeaderParser {
     let dtype: DType | undefined;
     let shape: number[] | undefined;
     let offsets: number[] | undefined;
-    this.object((field) => {
+    this.object(field => {
       if (field === 'shape') shape = this.integers(MAX_RANK);
       else if (field === 'data_offsets') offsets = this.integers(2);
       else if (field === 'dtype') dtype = this.dtype();
@@ -121,7 +123,9 @@ class HeaderParser {
   dtype(): DType {
     const name = this.string();
     for (const [dtype, fileName] of Object.entries(fileNames)) if (fileName === name) return dtype as DType;
-    return this.fail(`dtype ${JSON.stringify(name).slice(0, 40)} is none of ${Object.values(fileNames).join(', ')}`);
+    return this.fail(
+      `dtype ${JSON.stringify(name).slice(0, 40)} is none of ${Object.values(fileNames).join(', ')}`,
+    );
   }
 
   end(): void {
@@ -135,16 +139,22 @@ function checkLayout(entries: ReadonlyMap<string, Entry>, size: number, path: st
     throw new DataError('safetensors', `${path}: ${detail}`, { path });
   };
   let at = 0;
-  for (const [name, { dtype, shape, begin, end }] of [...entries].sort((a, b) => a[1].begin - b[1].begin || a[1].end - b[1].end)) {
+  for (const [name, { dtype, shape, begin, end }] of [...entries].sort(
+    (a, b) => a[1].begin - b[1].begin || a[1].end - b[1].end,
+  )) {
     const label = JSON.stringify(name).slice(0, 80);
     const bytes = shape.reduce((product, extent) => product * extent, itemSize(dtype));
     if (!Number.isSafeInteger(bytes) || end - begin !== bytes) {
-      refuse(`${label} [${shape.join(', ')}] of ${dtype} takes ${bytes} bytes, its offsets give ${end - begin}`);
+      refuse(
+        `${label} [${shape.join(', ')}] of ${dtype} takes ${bytes} bytes, its offsets give ${end - begin}`,
+      );
     }
-    if (begin !== at) refuse(`${label} begins at byte ${begin}, expected ${at}; the data must have no holes or overlaps`);
+    if (begin !== at)
+      refuse(`${label} begins at byte ${begin}, expected ${at}; the data must have no holes or overlaps`);
     at = end;
   }
-  if (at !== size) refuse(`the tensors take ${at} bytes, the file holds ${size}; it is truncated or has trailing bytes`);
+  if (at !== size)
+    refuse(`the tensors take ${at} bytes, the file holds ${size}; it is truncated or has trailing bytes`);
 }
 
 /** The tensors of a header of a file with `size` bytes of data; throws DataError for anything the format does not allow. */
@@ -157,7 +167,7 @@ export function readHeader(bytes: Uint8Array, size: number, path: string): Reado
   }
   const parser = new HeaderParser(text, path);
   const entries = new Map<string, Entry>();
-  parser.object((name) => {
+  parser.object(name => {
     if (name === '__metadata__') parser.object(() => void parser.string());
     else entries.set(name, parser.entry());
   });

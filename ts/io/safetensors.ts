@@ -2,8 +2,8 @@
 import { open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { fromBytes, itemSize, toBytes } from '../bytes';
-import { DataError } from '../errors';
+import { fromBytes, itemSize, toBytes, view } from '../bytes';
+import { DataError, HebbError, ValueError } from '../errors';
 import type { TensorLike } from '../handle';
 import type { Tensor } from '../tensor';
 import { readHeader, writeHeader } from './safetensors-header';
@@ -14,10 +14,18 @@ const MAX_HEADER = 100_000_000;
 
 type Sized = TensorLike & { readonly shape: readonly number[]; readonly size: number };
 
-function dataError(path: string, cause: unknown): DataError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  const detail = code === 'ENOENT' ? 'no such file; check the path' : `cannot be used (${code})`;
-  return new DataError('safetensors', `${path}: ${detail}`, { path, cause });
+const fails = (path: string, detail: string, cause?: unknown): DataError =>
+  new DataError('safetensors', `${path}: ${detail}`, { path, cause });
+
+// What the system refused, as an error with the path; anything else as it is.
+function asDataError(path: string, cause: unknown): unknown {
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+  if (typeof code !== 'string' || cause instanceof HebbError) return cause;
+  return fails(
+    path,
+    code === 'ENOENT' ? 'no such file or folder; check the path' : `cannot be used (${code})`,
+    cause,
+  );
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -29,10 +37,10 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function layout(tensors: Readonly<Record<string, Sized>>): Map<string, Entry> {
+function layout(tensors: readonly (readonly [string, Sized])[]): Map<string, Entry> {
   const entries = new Map<string, Entry>();
   let at = 0;
-  for (const [name, { dtype, shape, size }] of Object.entries(tensors)) {
+  for (const [name, { dtype, shape, size }] of tensors) {
     const end = at + size * itemSize(dtype);
     entries.set(name, { dtype, shape, begin: at, end });
     at = end;
@@ -40,48 +48,73 @@ function layout(tensors: Readonly<Record<string, Sized>>): Map<string, Entry> {
   return entries;
 }
 
-/**
- * Writes named tensors or states, such as `model.stateDict()`. The file appears whole or not at all: it is written beside
- * its place, synced and renamed. Throws DataError and leaves an older file untouched where that fails.
- *
- * @example
- * await saveSafetensors('weights.safetensors', model.stateDict());
- */
-export async function saveSafetensors(
-  path: string,
-  tensors: Readonly<Record<string, Sized>>,
-  metadata: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const header = writeHeader(layout(tensors), metadata);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(header.length));
-  const temporary = `${path}.tmp-${process.pid}`;
+function checkNames(names: readonly string[]): void {
+  if (!names.includes('__metadata__')) return;
+  throw new ValueError(
+    'safetensors',
+    "no tensor can be called '__metadata__': the format uses it; give it another name",
+  );
+}
+
+async function writeAll(path: string, header: Uint8Array, tensors: readonly Tensor[]): Promise<void> {
+  const file = await open(path, 'wx');
   try {
-    const file = await open(temporary, 'w');
-    try {
-      await file.writeFile(length);
-      await file.writeFile(header);
-      for (const value of Object.values(tensors)) await file.writeFile(await toBytes(value));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw cause instanceof Error && 'code' in cause ? dataError(path, cause) : cause;
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    await file.writeFile(Buffer.concat([length, header]));
+    for (const value of tensors) await file.writeFile(await toBytes(value));
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
-async function readExactly(file: FileHandle, position: number, length: number, path: string): Promise<Uint8Array> {
+// Two saves of one process under way never share a file.
+let saves = 0;
+
+/**
+ * Writes named tensors or states, such as `model.stateDict()`, as they are at the call. The file appears whole or not at
+ * all: it is written beside its place, synced and renamed. Throws DataError and leaves an older file untouched where that
+ * fails.
+ *
+ * @example
+ * await io.saveSafetensors('weights.safetensors', model.stateDict());
+ */
+export async function saveSafetensors(path: string, tensors: Readonly<Record<string, Sized>>): Promise<void> {
+  const named = Object.entries(tensors);
+  checkNames(named.map(([name]) => name));
+  const header = writeHeader(layout(named));
+  // A view shares the memory, and a later write to a state does not change it.
+  const snapshots = named.map(([, value]) => view(value));
+  const temporary = `${path}.tmp-${process.pid}-${++saves}`;
+  try {
+    await writeAll(temporary, header, snapshots);
+    await rename(temporary, path);
+    await syncFolder(path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw asDataError(path, cause);
+  } finally {
+    for (const snapshot of snapshots) snapshot.dispose();
+  }
+}
+
+interface Span {
+  readonly position: number;
+  readonly length: number;
+  readonly path: string;
+}
+
+async function readExactly(file: FileHandle, { position, length, path }: Span): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
     // One read of the system gives at most 2 GiB.
     const { bytesRead } = await file.read(bytes, done, Math.min(length - done, 2 ** 30), position + done);
     if (bytesRead === 0) {
-      throw new DataError('safetensors', `${path}: ends at byte ${position + done}; it is truncated`, { path });
+      throw new DataError('safetensors', `${path}: ends at byte ${position + done}; it is truncated`, {
+        path,
+      });
     }
     done += bytesRead;
   }
@@ -90,19 +123,22 @@ async function readExactly(file: FileHandle, position: number, length: number, p
 
 async function readAll(file: FileHandle, path: string): Promise<Map<string, Tensor>> {
   const { size } = await file.stat();
-  if (size < 8) throw new DataError('safetensors', `${path}: ${size} bytes; a safetensors file has 8 and more`, { path });
-  const start = Buffer.from(await readExactly(file, 0, 8, path));
-  const length = start.readBigUInt64LE();
-  if (length > BigInt(MAX_HEADER) || Number(length) > size - 8) {
-    const what = `the header's length is given as ${length} bytes in a file of ${size}`;
-    throw new DataError('safetensors', `${path}: ${what}; this is no safetensors file, or it is truncated`, { path });
+  if (size < 8) throw fails(path, `${size} bytes; a safetensors file has 8 and more`);
+  const length = Buffer.from(await readExactly(file, { position: 0, length: 8, path })).readBigUInt64LE();
+  if (length > BigInt(Math.min(MAX_HEADER, size - 8))) {
+    throw fails(
+      path,
+      `its first bytes give a header of ${length} bytes in a file of ${size}; it is truncated or no safetensors file`,
+    );
   }
   const data = 8 + Number(length);
-  const entries = readHeader(await readExactly(file, 8, Number(length), path), size - data, path);
+  const header = await readExactly(file, { position: 8, length: Number(length), path });
+  const entries = readHeader(header, size - data, path);
   const tensors = new Map<string, Tensor>();
   try {
     for (const [name, { dtype, shape, begin, end }] of entries) {
-      tensors.set(name, fromBytes(dtype, shape, await readExactly(file, data + begin, end - begin, path)));
+      const bytes = await readExactly(file, { position: data + begin, length: end - begin, path });
+      tensors.set(name, fromBytes(dtype, shape, bytes));
     }
   } catch (error) {
     for (const made of tensors.values()) made.dispose();
@@ -116,20 +152,16 @@ async function readAll(file: FileHandle, path: string): Promise<Map<string, Tens
  * for every departure from the format; nothing is allocated on a header's word alone.
  *
  * @example
- * model.loadStateDict(Object.fromEntries(await loadSafetensors('weights.safetensors')));
+ * model.loadStateDict(Object.fromEntries(await io.loadSafetensors('weights.safetensors')));
  */
 export async function loadSafetensors(path: string): Promise<Map<string, Tensor>> {
-  let file: FileHandle;
+  let file: FileHandle | undefined;
   try {
     file = await open(path, 'r');
-  } catch (cause) {
-    throw dataError(path, cause);
-  }
-  try {
     return await readAll(file, path);
   } catch (cause) {
-    throw cause instanceof Error && 'code' in cause ? dataError(path, cause) : cause;
+    throw asDataError(path, cause);
   } finally {
-    await file.close();
+    await file?.close();
   }
 }

@@ -11,7 +11,8 @@ export type ClassIds = ArrayLike<number> | ArrayLike<bigint>;
  * they do not fit.
  *
  * @example
- * await accuracy(model.forward(x), target).item(); // 0.93
+ * const logits = tensor([[0, 1], [3, 2], [0, 9]]);
+ * await metrics.accuracy(logits, tensor([1, 0, 0], { dtype: 'i32' })).item(); // 0.6667
  */
 export function accuracy(logits: Tensor, target: Tensor): Tensor {
   if (logits.rank === 0 || logits.shape.slice(0, -1).join() !== target.shape.join()) {
@@ -31,7 +32,7 @@ export function checkLengths(op: string, predicted: ClassIds, target: ClassIds):
  * Counts hits over batches.
  *
  * @example
- * const metric = new Accuracy();
+ * const metric = new metrics.Accuracy();
  * metric.add([1, 2, 2], [1, 2, 0]);
  * metric.value; // 2 / 3
  */
@@ -56,6 +57,7 @@ export class Accuracy {
     return this.#hits / this.#count;
   }
 
+  /** Forgets what was counted. */
   reset(): void {
     this.#hits = this.#count = 0;
   }

@@ -8,7 +8,7 @@ import type { ClassIds } from './accuracy';
  * Counts of true classes (rows) and predicted classes (columns).
  *
  * @example
- * const matrix = new ConfusionMatrix(2);
+ * const matrix = new metrics.ConfusionMatrix(2);
  * matrix.add([1, 0], [1, 1]);
  * matrix.counts; // [[0, 0], [1, 1]]
  */
@@ -65,6 +65,7 @@ export class ConfusionMatrix {
     return counts.map((row, i) => (row[i] ?? 0) / counts.reduce((sum, other) => sum + (other[i] ?? 0), 0));
   }
 
+  /** Forgets what was counted. */
   reset(): void {
     this.#counts.fill(0);
   }

@@ -23,8 +23,8 @@ export interface LeNetOptions {
  * recognition, 1998.
  *
  * @example
- * const model = new LeNet({ channels: [16, 32], hidden: [128] });
- * model.forward(images); // [batch, 10]
+ * const model = new models.LeNet({ channels: [16, 32], hidden: [128] });
+ * model.forward(zeros([8, 28, 28, 1])); // [8, 10]
  */
 export class LeNet extends Module implements Layer {
   readonly features: Layer;
@@ -32,7 +32,13 @@ export class LeNet extends Module implements Layer {
 
   constructor(options: LeNetOptions = {}) {
     super();
-    const { input = [28, 28, 1], classes = 10, channels = [6, 16], hidden = [120, 84], dropout = 0 } = options;
+    const {
+      input = [28, 28, 1],
+      classes = 10,
+      channels = [6, 16],
+      hidden = [120, 84],
+      dropout = 0,
+    } = options;
     const [height, width, depth] = input;
     const [first, second] = channels;
     const rows = Math.floor((Math.floor(height / 2) - 4) / 2);

@@ -6,14 +6,24 @@ import { checkFinite, checkInteger } from './check';
 import { Module } from './module';
 import type { Layer } from './module';
 
-/** max(x, 0). */
+/**
+ * max(x, 0); the gradient at 0 is 0.
+ *
+ * @example
+ * await new nn.ReLU().forward(tensor([-1, 2])).read(); // Float32Array [0, 2]
+ */
 export class ReLU extends Module implements Layer {
   forward(x: Tensor): Tensor {
     return relu(x);
   }
 }
 
-/** x where x > 0, else slope x. */
+/**
+ * x where x > 0, else slope x; `slope` is 0.01 unless said, as in PyTorch (Maas, Hannun, Ng 2013).
+ *
+ * @example
+ * await new nn.LeakyReLU({ slope: 0.2 }).forward(tensor([-5, 2])).read(); // Float32Array [-1, 2]
+ */
 export class LeakyReLU extends Module implements Layer {
   readonly slope: number;
 
@@ -29,21 +39,37 @@ export class LeakyReLU extends Module implements Layer {
   }
 }
 
-/** 1 / (1 + exp(-x)). */
+/**
+ * 1 / (1 + exp(-x)).
+ *
+ * @example
+ * await new nn.Sigmoid().forward(tensor([0, 1])).read(); // Float32Array [0.5, 0.7311]
+ */
 export class Sigmoid extends Module implements Layer {
   forward(x: Tensor): Tensor {
     return sigmoid(x);
   }
 }
 
-/** The hyperbolic tangent. */
+/**
+ * (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
+ *
+ * @example
+ * await new nn.Tanh().forward(tensor([0, 1])).read(); // Float32Array [0, 0.7616]
+ */
 export class Tanh extends Module implements Layer {
   forward(x: Tensor): Tensor {
     return tanh(x);
   }
 }
 
-/** x times the standard normal distribution function of x; its tanh approximation with `tanh: true`. */
+/**
+ * x Phi(x), Phi being the standard normal distribution function (Hendrycks and Gimpel 2016); with `tanh: true` the
+ * approximation x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+ *
+ * @example
+ * await new nn.GELU().forward(tensor([0, 1])).read(); // Float32Array [0, 0.8413]
+ */
 export class GELU extends Module implements Layer {
   readonly tanh: boolean;
 
@@ -58,14 +84,25 @@ export class GELU extends Module implements Layer {
   }
 }
 
-/** x sigmoid(x). */
+/**
+ * x / (1 + exp(-x)), also called swish.
+ *
+ * @example
+ * await new nn.SiLU().forward(tensor([0, 1])).read(); // Float32Array [0, 0.7311]
+ */
 export class SiLU extends Module implements Layer {
   forward(x: Tensor): Tensor {
     return silu(x);
   }
 }
 
-/** exp(x) / sum(exp(x)) along `axis`, the last one unless said. */
+/**
+ * exp(x) / sum(exp(x)) along `axis`, the last one unless said; each slice sums to 1. `crossEntropy` takes the logits
+ * instead.
+ *
+ * @example
+ * await new nn.Softmax().forward(tensor([[0, 0, 0, 0]])).read(); // Float32Array [0.25, 0.25, 0.25, 0.25]
+ */
 export class Softmax extends Module implements Layer {
   readonly axis: number;
 

@@ -13,12 +13,15 @@ import type { Layer } from './module';
 
 /** How a Conv2d is made. */
 export interface Conv2dOptions {
+  /** How far the kernel moves; 1 unless said. */
   readonly stride?: Pair;
   /** Zeros around the image; 'same' keeps its size (stride 1), 'valid' is 0. */
   readonly padding?: Pair | 'same' | 'valid';
+  /** Distance of neighbouring elements of the kernel; 1 unless said. */
   readonly dilation?: Pair;
   /** Splits the channels into groups that do not see each other. */
   readonly groups?: number;
+  /** Add a learned bias; on unless said. */
   readonly bias?: boolean;
 }
 
@@ -49,10 +52,11 @@ function resolvePadding(options: Conv2dOptions, kernel: Pair, stride: Pair, dila
 
 /**
  * Correlates images [batch, height, width, inChannels] with `weight` [outChannels, kh, kw, inChannels / groups] and adds
- * `bias`; the height becomes floor((height + padding - dilation (kh - 1) - 1) / stride) + 1.
+ * `bias`; the height becomes floor((height + 2 padding - dilation (kh - 1) - 1) / stride) + 1. Both start uniform in
+ * +-1 / sqrt(kh kw inChannels / groups), as in PyTorch.
  *
  * @example
- * new nn.Conv2d(1, 6, 5, { padding: 'same' }).forward(images); // [64, 28, 28, 1] -> [64, 28, 28, 6]
+ * new nn.Conv2d(1, 6, 5, { padding: 'same' }).forward(zeros([64, 28, 28, 1])); // [64, 28, 28, 6]
  */
 export class Conv2d extends Module implements Layer {
   readonly weight: State;

@@ -6,10 +6,11 @@ import { Module } from './module';
 import type { Layer } from './module';
 
 /**
- * While training, drops each element with probability p and divides the others by 1 - p; x itself in evaluation.
+ * While training, 0 with probability p, else x / (1 - p), so that the mean stays; x itself in evaluation. p is 0.5 unless
+ * said (Srivastava et al. 2014).
  *
  * @example
- * new nn.Dropout(0.2).eval().forward(x); // x
+ * await new nn.Dropout(0.2).eval().forward(tensor([1, 2])).read(); // Float32Array [1, 2]
  */
 export class Dropout extends Module implements Layer {
   readonly p: number;

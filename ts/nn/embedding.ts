@@ -10,10 +10,10 @@ import { parameter } from './parameter';
 
 /**
  * Ids (an integer tensor of any shape) to the rows of `weight` [count, features]: [...] to [..., features]. Starts
- * standard normal.
+ * standard normal, as in PyTorch. An id out of 0..count - 1 is a ValueError when the result is read.
  *
  * @example
- * new nn.Embedding(1000, 64).forward(ids); // [8, 32] -> [8, 32, 64]
+ * new nn.Embedding(1000, 64).forward(randint(0, 1000, [8, 32])); // [8, 32, 64]
  */
 export class Embedding extends Module implements Layer {
   readonly weight: State;

@@ -5,10 +5,10 @@ import { Module } from './module';
 import type { Layer } from './module';
 
 /**
- * All axes but the first as one.
+ * All axes but the first as one: [batch, ...] to [batch, features].
  *
  * @example
- * new nn.Flatten().forward(x); // [64, 5, 5, 16] -> [64, 400]
+ * new nn.Flatten().forward(zeros([64, 5, 5, 16])); // [64, 400]
  */
 export class Flatten extends Module implements Layer {
   forward(x: Tensor): Tensor {
@@ -16,7 +16,12 @@ export class Flatten extends Module implements Layer {
   }
 }
 
-/** x itself: takes the place of a layer that is left out. */
+/**
+ * x itself: takes the place of a layer that is left out.
+ *
+ * @example
+ * new nn.Identity().forward(zeros([64, 5])); // [64, 5]
+ */
 export class Identity extends Module implements Layer {
   forward(x: Tensor): Tensor {
     return x;

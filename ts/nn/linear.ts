@@ -26,10 +26,11 @@ export interface LinearOptions {
 }
 
 /**
- * y = x W^T + b over the last axis: [..., inFeatures] to [..., outFeatures]. `weight` is [outFeatures, inFeatures].
+ * y = x W^T + b over the last axis: [..., inFeatures] to [..., outFeatures]. `weight` is [outFeatures, inFeatures]; both
+ * start uniform in +-1 / sqrt(inFeatures), as in PyTorch.
  *
  * @example
- * new nn.Linear(784, 10).forward(x); // [batch, 784] -> [batch, 10]
+ * new nn.Linear(784, 10).forward(zeros([64, 784])); // [64, 10]
  */
 export class Linear extends Module implements Layer {
   readonly weight: State;

@@ -10,6 +10,7 @@ export { crossEntropy } from '../ops.gen';
 
 /** How the losses of the elements become one. */
 export interface LossOptions {
+  /** The mean over all elements unless said; 'none' keeps the shape. */
   readonly reduction?: 'mean' | 'sum' | 'none';
 }
 
@@ -38,14 +39,24 @@ function checkShapes(op: string, output: Shaped, target: Shaped): void {
   throw new ShapeError(op, `output has shape ${a}, target ${b}; use the same`);
 }
 
-/** (output - target)^2, its mean unless said. Throws ShapeError for different shapes. */
+/**
+ * (output - target)^2, its mean unless said. Throws ShapeError for different shapes.
+ *
+ * @example
+ * await nn.mseLoss(tensor([1, 2]), tensor([1, 4])).item(); // 2
+ */
 export function mseLoss(output: Shaped, target: Shaped, options: LossOptions = {}): Tensor {
   checkOptions('mseLoss', options, ['reduction']);
   checkShapes('mseLoss', output, target);
   return reduced('mseLoss', square(sub(output, target)), options.reduction);
 }
 
-/** |output - target|, its mean unless said. Throws ShapeError for different shapes. */
+/**
+ * |output - target|, its mean unless said. Throws ShapeError for different shapes.
+ *
+ * @example
+ * await nn.l1Loss(tensor([1, 2]), tensor([1, 4])).item(); // 1
+ */
 export function l1Loss(output: Shaped, target: Shaped, options: LossOptions = {}): Tensor {
   checkOptions('l1Loss', options, ['reduction']);
   checkShapes('l1Loss', output, target);
@@ -54,12 +65,16 @@ export function l1Loss(output: Shaped, target: Shaped, options: LossOptions = {}
 
 /** Where the two pieces of the Huber loss meet. */
 export interface HuberOptions extends LossOptions {
+  /** In the unit of the outputs; 1 unless said. */
   readonly delta?: number;
 }
 
 /**
  * d^2 / 2 where |d| < delta, else delta (|d| - delta / 2), with d = output - target: squares near 0, absolute values
- * far out. Throws ShapeError for different shapes, ValueError for a delta that is not above 0.
+ * far out (Huber 1964). Throws ShapeError for different shapes, ValueError for a delta that is not above 0.
+ *
+ * @example
+ * await nn.huberLoss(tensor([0.5, 3]), tensor([0, 0]), { reduction: 'none' }).read(); // Float32Array [0.125, 2.5]
  */
 export function huberLoss(output: Shaped, target: Shaped, options: HuberOptions = {}): Tensor {
   checkOptions('huberLoss', options, ['reduction', 'delta']);
@@ -77,6 +92,9 @@ export function huberLoss(output: Shaped, target: Shaped, options: HuberOptions 
 /**
  * Binary cross-entropy of logits z and targets t in 0..1: max(z, 0) - z t + log(1 + exp(-|z|)), finite for any z. Throws
  * ShapeError for different shapes.
+ *
+ * @example
+ * await nn.bceWithLogits(tensor([0, 100]), tensor([1, 1])).item(); // 0.3466
  */
 export function bceWithLogits(output: Shaped, target: Shaped, options: LossOptions = {}): Tensor {
   checkOptions('bceWithLogits', options, ['reduction']);
@@ -88,6 +106,9 @@ export function bceWithLogits(output: Shaped, target: Shaped, options: LossOptio
 /**
  * -logProbabilities[i, target[i]]: what follows a log-softmax. `logProbabilities` is [..., classes], `target` [...] of
  * class ids. Throws ShapeError where they do not fit.
+ *
+ * @example
+ * await nn.nllLoss(tensor([[-0.1, -2.3]]), tensor([0], { dtype: 'i32' })).item(); // 0.1
  */
 export function nllLoss(logProbabilities: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkOptions('nllLoss', options, ['reduction']);

@@ -157,7 +157,8 @@ function checkShape(name: string, state: State, value: State | Tensor | undefine
  * Layers applied one after another; their names in paths are their positions.
  *
  * @example
- * nn.sequential(new nn.Linear(784, 64), new nn.ReLU(), new nn.Linear(64, 10));
+ * const layers = new nn.Sequential(new nn.Linear(784, 64), new nn.ReLU(), new nn.Linear(64, 10));
+ * layers.namedParameters().map(([name]) => name); // ['0.weight', '0.bias', '2.weight', '2.bias']
  */
 export class Sequential extends Module implements Layer, Iterable<Layer> {
   readonly #layers: readonly Layer[];
@@ -171,6 +172,7 @@ export class Sequential extends Module implements Layer, Iterable<Layer> {
     this.#layers = layers;
   }
 
+  /** The number of layers. */
   get length(): number {
     return this.#layers.length;
   }
@@ -193,5 +195,10 @@ export class Sequential extends Module implements Layer, Iterable<Layer> {
   }
 }
 
-/** A Sequential of these layers. */
+/**
+ * A Sequential of these layers: each is given what the one before it gave.
+ *
+ * @example
+ * nn.sequential(new nn.Linear(784, 64), new nn.ReLU(), new nn.Linear(64, 10)).forward(zeros([8, 784])); // [8, 10]
+ */
 export const sequential = (...layers: Layer[]): Sequential => new Sequential(...layers);

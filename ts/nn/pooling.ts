@@ -11,6 +11,7 @@ import type { Layer } from './module';
 export interface PoolOptions {
   /** The size of the window unless said. */
   readonly stride?: Pair;
+  /** Rows and columns around the image on each side; 0 unless said. */
   readonly padding?: Pair;
 }
 
@@ -31,10 +32,11 @@ function windows(op: string, size: Pair, options: PoolOptions): Windows {
 }
 
 /**
- * The largest element of each window.
+ * The largest element of each window of images [batch, height, width, channels]; padding never wins. The height becomes
+ * floor((height + 2 padding - size) / stride) + 1.
  *
  * @example
- * new nn.MaxPool2d(2).forward(x); // [64, 28, 28, 6] -> [64, 14, 14, 6]
+ * new nn.MaxPool2d(2).forward(zeros([64, 28, 28, 6])); // [64, 14, 14, 6]
  */
 export class MaxPool2d extends Module implements Layer {
   readonly #windows: Windows;
@@ -50,10 +52,11 @@ export class MaxPool2d extends Module implements Layer {
 }
 
 /**
- * The mean of each window; padding counts as zeros.
+ * The mean of each window of images [batch, height, width, channels]; padding counts as zeros. The height becomes
+ * floor((height + 2 padding - size) / stride) + 1.
  *
  * @example
- * new nn.AvgPool2d(2).forward(x); // [64, 28, 28, 6] -> [64, 14, 14, 6]
+ * new nn.AvgPool2d(2).forward(zeros([64, 28, 28, 6])); // [64, 14, 14, 6]
  */
 export class AvgPool2d extends Module implements Layer {
   readonly #windows: Windows;
@@ -68,7 +71,12 @@ export class AvgPool2d extends Module implements Layer {
   }
 }
 
-/** The mean of each channel over height and width: [batch, height, width, channels] to [batch, channels]. */
+/**
+ * The mean of each channel over height and width: [batch, height, width, channels] to [batch, channels].
+ *
+ * @example
+ * new nn.GlobalAvgPool2d().forward(zeros([64, 7, 7, 32])); // [64, 32]
+ */
 export class GlobalAvgPool2d extends Module implements Layer {
   forward(x: Tensor): Tensor {
     return globalAvgPool2d(x);

@@ -59,6 +59,8 @@ abstract class Moments extends Optimizer<AdamOptions, Resolved> {
  *
  * @example
  * const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
+ * loss.backward();
+ * optimizer.step();
  */
 export class Adam extends Moments {
   constructor(params: Params<AdamOptions>, options: AdamOptions = {}) {
@@ -72,6 +74,8 @@ export class Adam extends Moments {
  *
  * @example
  * const optimizer = new optim.AdamW(model.parameters(), { lr: 1e-3, weightDecay: 0.05 });
+ * loss.backward();
+ * optimizer.step();
  */
 export class AdamW extends Moments {
   constructor(params: Params<AdamOptions>, options: AdamOptions = {}) {

@@ -10,7 +10,7 @@ import { checkRange } from './check';
 
 /** What every optimizer can be told. */
 export interface OptimizerOptions {
-  /** The learning rate: the size of a step. */
+  /** The learning rate: the size of a step; 0.001 unless said. */
   readonly lr?: number;
 }
 
@@ -67,7 +67,14 @@ export interface Kind<Given extends OptimizerOptions, O> {
 
 /**
  * Base of SGD, Adam and AdamW. `step()` updates every parameter that has a gradient, in one command for each group, and
- * clears the gradients.
+ * clears the gradients. Groups have options of their own.
+ *
+ * @example
+ * const groups = [{ params: model.parameters(), lr: 0.01 }];
+ * const optimizer = new optim.SGD(groups, { lr: 0.1, momentum: 0.9 });
+ * optimizer.lr; // 0.01
+ * loss.backward();
+ * optimizer.step();
  */
 export abstract class Optimizer<Given extends OptimizerOptions, O> {
   readonly #kind: Kind<Given, O>;

@@ -11,11 +11,11 @@ function checkSteps(op: string, name: string, value: number, least: number): voi
 }
 
 /**
- * lr factor^floor(step / every).
+ * lr factor^floor(step / every); `factor` is 0.1 unless said.
  *
  * @example
  * const schedule = optim.stepDecay({ lr: 0.1, every: 1000, factor: 0.5 });
- * optimizer.lr = schedule(step);
+ * schedule(1000); // 0.05
  */
 export function stepDecay(options: {
   readonly lr: number;
@@ -36,10 +36,18 @@ export interface CosineOptions {
   readonly steps: number;
   /** Steps of linear growth from lr / warmup to lr, part of `steps`. */
   readonly warmup?: number;
+  /** The rate at the end; 0 unless said. */
   readonly final?: number;
 }
 
-/** Linear warm-up, then final + (lr - final) (1 + cos(pi t)) / 2 for t from 0 to 1, then `final`. */
+/**
+ * Linear warm-up, then final + (lr - final) (1 + cos(pi t)) / 2 for t from 0 to 1, then `final` (Loshchilov and Hutter
+ * 2017, without restarts).
+ *
+ * @example
+ * const schedule = optim.cosineDecay({ lr: 1, steps: 100, warmup: 10 });
+ * [0, 10, 55, 100].map(schedule); // [0.1, 1, 0.5, 0]
+ */
 export function cosineDecay(options: CosineOptions): Schedule {
   const { lr, steps, warmup = 0, final = 0 } = options;
   checkRange('cosineDecay', 'lr', lr);

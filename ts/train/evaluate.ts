@@ -48,7 +48,10 @@ export async function evaluate(
       const [figures, output] = scope(() =>
         noGrad(() => {
           const y = model.forward(x);
-          return [packed('evaluate', measures, lossOf('evaluate', measures, y, target), [y, target]), y] as const;
+          return [
+            packed('evaluate', measures, lossOf('evaluate', measures, y, target), [y, target]),
+            y,
+          ] as const;
         }),
       );
       try {

@@ -44,6 +44,7 @@ export interface FitOptions {
   readonly validation?: Dataset;
   /** Samples per step, 32 unless said; the last of an epoch may have fewer. */
   readonly batch?: number;
+  /** Passes over the data, 1 unless said. */
   readonly epochs?: number;
   readonly loss: Loss;
   readonly optimizer: Stepper;
@@ -54,7 +55,7 @@ export interface FitOptions {
   readonly seed?: number;
   /** A new order every epoch; on unless said. */
   readonly shuffle?: boolean;
-  /** Leave out the smaller last batch. */
+  /** Leave out the smaller last batch; off unless said. */
   readonly dropLast?: boolean;
   /** Finishes the steps under way, then resolves with what there is. */
   readonly signal?: AbortSignal;
@@ -71,9 +72,13 @@ type Settings = FitOptions & Required<Pick<FitOptions, 'batch' | 'epochs' | 'see
 
 function check(model: Trainable, given: FitOptions): Settings {
   if (typeof model?.forward !== 'function' || typeof model.train !== 'function') {
-    throw new ValueError('fit', `the model is ${inspect(model, { depth: 0 })}; give a module with forward(x)`);
+    throw new ValueError(
+      'fit',
+      `the model is ${inspect(model, { depth: 0 })}; give a module with forward(x)`,
+    );
   }
-  if (typeof given !== 'object' || given === null) throw new ValueError('fit', 'got no options; give train, loss and optimizer');
+  if (typeof given !== 'object' || given === null)
+    throw new ValueError('fit', 'got no options; give train, loss and optimizer');
   checkOptions('fit', given, names);
   const settings = { ...given, batch: given.batch ?? 32, epochs: given.epochs ?? 1, seed: given.seed ?? 0 };
   checkDataset('fit', 'train', settings.train);
@@ -82,13 +87,22 @@ function check(model: Trainable, given: FitOptions): Settings {
   checkInteger('fit', 'epochs', settings.epochs, 1);
   checkInteger('fit', 'seed', settings.seed, 0);
   if (settings.dropLast === true && settings.batch > settings.train.size) {
-    throw new ValueError('fit', `dropLast leaves nothing of ${settings.train.size} samples in batches of ${settings.batch}`);
+    throw new ValueError(
+      'fit',
+      `dropLast leaves nothing of ${settings.train.size} samples in batches of ${settings.batch}`,
+    );
   }
   if (typeof settings.loss !== 'function') {
-    throw new ValueError('fit', `loss is ${inspect(settings.loss, { depth: 0 })}; give a function of output and target`);
+    throw new ValueError(
+      'fit',
+      `loss is ${inspect(settings.loss, { depth: 0 })}; give a function of output and target`,
+    );
   }
   if (typeof settings.optimizer?.step !== 'function') {
-    throw new ValueError('fit', `optimizer is ${inspect(settings.optimizer, { depth: 0 })}; give one of optim`);
+    throw new ValueError(
+      'fit',
+      `optimizer is ${inspect(settings.optimizer, { depth: 0 })}; give one of optim`,
+    );
   }
   if (settings.schedule !== undefined && settings.optimizer.lr === undefined) {
     throw new ValueError('fit', 'a schedule needs an optimizer with a learning rate lr');
@@ -132,7 +146,9 @@ async function trainEpoch(steps: Steps, settings: Settings, epoch: number): Prom
   await steps.settle(totals, 0);
   const seconds = (performance.now() - start) / 1000;
   steps.count(totals.samples, seconds);
-  return isWhole ? { epoch, seconds, samplesPerSecond: totals.samples / seconds, figures: totals.means() } : undefined;
+  return isWhole
+    ? { epoch, seconds, samplesPerSecond: totals.samples / seconds, figures: totals.means() }
+    : undefined;
 }
 
 async function runEpochs(model: Trainable, settings: Settings, steps: Steps): Promise<EpochReport[]> {
@@ -160,7 +176,8 @@ const stepSeed = (seed: number): number => (seed + 2 ** 52) % 2 ** 53;
  * while running, a bad class id say; the failing step has then changed no weight.
  *
  * @example
- * await fit(model, { train, batch: 64, epochs: 5, loss: nn.crossEntropy, optimizer, metrics: ['accuracy'], seed: 1 });
+ * const run = await fit(model, { train, batch: 16, epochs: 2, loss: nn.crossEntropy, optimizer, metrics: ['accuracy'] });
+ * run.steps; // 8
  */
 export async function fit(model: Trainable, options: FitOptions): Promise<History> {
   const settings = check(model, options);

@@ -16,12 +16,14 @@ export type Measures = readonly (readonly [name: string, compute: Loss])[];
 export function resolveMeasures(op: string, loss: Loss, metrics: readonly Metric[] = []): Measures {
   const measures = new Map<string, Loss>([['loss', loss]]);
   for (const metric of metrics) {
-    const [name, compute] = typeof metric === 'string' ? [metric, known[metric]] : [metric.name, metric.compute];
+    const [name, compute] =
+      typeof metric === 'string' ? [metric, known[metric]] : [metric.name, metric.compute];
     if (typeof compute !== 'function') {
       const names = Object.keys(known).map(each => `'${each}'`);
       throw new ValueError(op, `no metric ${inspect(name)}; use ${names.join(', ')} or { name, compute }`);
     }
-    if (measures.has(name)) throw new ValueError(op, `two figures are called ${inspect(name)}; use other names`);
+    if (measures.has(name))
+      throw new ValueError(op, `two figures are called ${inspect(name)}; use other names`);
     measures.set(name, compute);
   }
   return [...measures];
@@ -41,7 +43,12 @@ export function lossOf(op: string, measures: Measures, output: Tensor, target: T
 }
 
 /** [loss, ...metrics] of a batch as one f32 tensor; `loss` is what `lossOf` gave. */
-export function packed(op: string, measures: Measures, loss: Tensor, pair: readonly [Tensor, Tensor]): Tensor {
+export function packed(
+  op: string,
+  measures: Measures,
+  loss: Tensor,
+  pair: readonly [Tensor, Tensor],
+): Tensor {
   const [output, target] = [pair[0].detach(), pair[1]];
   const metrics = measures.slice(1).map(([name, compute]) => checkOne(op, name, compute(output, target)));
   return stack([loss, ...metrics].map(value => reshape(cast(value.detach(), 'f32'), [])));

@@ -56,7 +56,7 @@ export class Steps {
 
   /** Waits until at most `left` steps are under way; adds the figures of the others to `totals`. */
   async settle(totals: Totals, left: number): Promise<void> {
-    for (let oldest = this.#pending[0]; oldest !== undefined && this.#pending.length > left; ) {
+    for (let oldest = this.#pending[0]; oldest !== undefined && this.#pending.length > left;) {
       const figures = unpacked(this.#measures, await oldest.values);
       this.#pending.shift();
       totals.add(oldest.samples, figures);

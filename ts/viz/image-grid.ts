@@ -66,7 +66,10 @@ function shade(value: number, low: number, high: number): number {
 /**
  * One picture of a batch of images, row by row, ready for `encodePng`.
  *
- * @example await encodePng(imageGrid({ data: filters, shape: [6, 5, 5, 1] }, { scale: 8 }));
+ * @example
+ * const filters = new nn.Conv2d(1, 6, 5).weight;
+ * const values = (await filters.read()) as Float32Array;
+ * const png = await viz.encodePng(viz.imageGrid({ data: values, shape: filters.shape }, { scale: 8 }));
  */
 export function imageGrid(batch: ImageBatch, options: ImageGridOptions = {}): Image {
   const [count, height, width, channels] = checkBatch(batch);

@@ -43,7 +43,8 @@ function chunk(name: string, body: Uint8Array): Uint8Array {
 /**
  * The bytes of a PNG file of `image`.
  *
- * @example await encodePng({ width: 2, height: 1, channels: 1, data: new Uint8Array([0, 255]) });
+ * @example
+ * await viz.encodePng({ width: 2, height: 1, channels: 1, data: new Uint8Array([0, 255]) });
  */
 export async function encodePng(image: Image): Promise<Uint8Array> {
   const { width, height, channels, data } = image;

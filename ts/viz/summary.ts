@@ -1,9 +1,13 @@
 // summary(): the layers of a model with their output shapes and parameter counts, as a table.
 import { noGrad } from '../autograd';
-import { ValueError } from '../errors';
+import { itemSize } from '../bytes';
+import { ShapeError, ValueError } from '../errors';
+import { checkOptions } from '../handle';
+import type { DType } from '../host';
 import type { Module } from '../nn';
 import { full } from '../ops.gen';
 import { scope } from '../scope';
+import type { State } from '../state';
 import type { Tensor } from '../tensor';
 import { table } from './terminal';
 
@@ -11,77 +15,95 @@ import { table } from './terminal';
 export interface SummaryOptions {
   /** The shape of one input without the batch; output shapes are shown where it is given. */
   readonly input?: readonly number[];
+  /** The dtype of the input, f32 unless said. */
+  readonly dtype?: DType;
 }
 
-type Forward = (x: Tensor) => Tensor;
-type Callable = Module & { forward?: Forward };
+type Callable = Module & { forward?: (x: Tensor) => Tensor };
+type Named = [path: string, module: Callable];
 
-const count = (module: Module): number => module.parameters().reduce((sum, p) => sum + p.size, 0);
+const sizeOf = (states: readonly State[]): number => states.reduce((sum, { size }) => sum + size, 0);
+const counted = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+const named = (shape: readonly number[]): string => `[${['batch', ...shape.slice(1)].join(', ')}]`;
 
-// Runs the model once with every leaf's forward replaced by one that notes the shape of its result.
+// The states of a module that belong to no module inside it.
+function ownStates(module: Module): State[] {
+  const inner = module
+    .namedModules()
+    .map(([name]) => name)
+    .filter(name => name !== '');
+  return module
+    .namedStates()
+    .filter(([name]) => !inner.some(prefix => name.startsWith(`${prefix}.`)))
+    .map(([, state]) => state);
+}
+
+// Runs the model once on zeros, with every shown module's forward replaced by one that notes the shape of its result.
 function outputShapes(
   model: Callable,
-  leaves: readonly Callable[],
-  input: readonly number[],
+  shown: readonly Named[],
+  options: SummaryOptions,
 ): Map<Module, string> {
+  const { input = [], dtype = 'f32' } = options;
+  if (typeof model.forward !== 'function')
+    throw new ValueError('summary', 'the model has no forward(x); leave out input');
+  if (!input.every(extent => Number.isSafeInteger(extent) && extent >= 0)) {
+    throw new ShapeError('summary', `input is [${input.join(', ')}]; use integers of 0 and more`);
+  }
   const shapes = new Map<Module, string>();
-  if (model.forward === undefined)
-    throw new ValueError('summary', 'the model has no forward method; give one');
-  const training = model.training;
+  const modes = model.modules().map(module => [module, module.training] as const);
+  const undo: (() => void)[] = [];
   model.train(false);
   try {
-    for (const leaf of leaves) {
-      const forward = leaf.forward?.bind(leaf);
-      if (forward === undefined) continue;
-      leaf.forward = x => {
-        const y = forward(x);
-        shapes.set(
-          leaf,
-          `[batch${y.shape
-            .slice(1)
-            .map(extent => `, ${extent}`)
-            .join('')}]`,
-        );
+    for (const [, module] of shown) {
+      const { forward } = module;
+      if (typeof forward !== 'function') continue;
+      const isOwn = Object.hasOwn(module, 'forward');
+      undo.push(() => (isOwn ? (module.forward = forward) : delete module.forward));
+      module.forward = x => {
+        const y = forward.call(module, x);
+        shapes.set(module, named(y.shape));
         return y;
       };
     }
-    const run = model.forward.bind(model);
-    scope(() => noGrad(() => void run(full([1, ...input], 0))));
+    scope(() => noGrad(() => void model.forward?.(full([1, ...input], 0, { dtype }))));
   } finally {
-    for (const leaf of leaves) delete leaf.forward;
-    model.train(training);
+    for (const restore of undo) restore();
+    for (const [module, training] of modes) if (module.training !== training) module.train(training);
   }
   return shapes;
 }
 
 /**
- * A table of the leaf modules: path, kind, output shape, parameters; then the totals.
+ * A table of the modules that have no others inside, or states of their own: path, kind, output shape, values in their
+ * states; then the totals. Throws what the model throws for that input.
  *
  * @example
- * console.log(summary(new LeNet(), { input: [28, 28, 1] }));
+ * summary(nn.sequential(new nn.Flatten(), new nn.Linear(784, 10)), { input: [28, 28, 1] });
+ * // layer  kind     output        parameters
+ * // ─────  ───────  ────────────  ──────────
+ * // 0      Flatten  [batch, 784]           0
+ * // 1      Linear   [batch, 10]        7,850
+ * // 7,850 parameters, 30.7 KiB
  */
 export function summary(model: Module, options: SummaryOptions = {}): string {
-  const named = [...model.namedModules()];
-  const leaves = named.filter(([, module]) => [...module.namedModules()].length === 1);
-  const shapes =
-    options.input === undefined
-      ? undefined
-      : outputShapes(
-          model,
-          leaves.map(([, module]) => module),
-          options.input,
-        );
-  const rows = leaves.map(([path, module]) => [
+  checkOptions('summary', options, ['input', 'dtype']);
+  const own = new Map(model.namedModules().map(([, module]) => [module, ownStates(module)]));
+  const shown = model
+    .namedModules()
+    .filter(([, module]) => module.modules().length === 1 || (own.get(module)?.length ?? 0) > 0);
+  const shapes = options.input === undefined ? undefined : outputShapes(model, shown, options);
+  const rows = shown.map(([path, module]) => [
     path || '(model)',
     module.constructor.name,
     ...(shapes === undefined ? [] : [shapes.get(module) ?? '']),
-    count(module).toLocaleString('en-US'),
+    counted(sizeOf(own.get(module) ?? [])),
   ]);
-  const trainable = model.parameters().filter(p => p.requiresGrad);
-  const total = count(model);
-  const bytes = model.parameters().reduce((sum, p) => sum + p.size * 4, 0);
   const head = ['layer', 'kind', ...(shapes === undefined ? [] : ['output']), 'parameters'];
-  const frozen = total - trainable.reduce((sum, p) => sum + p.size, 0);
-  const frozenText = frozen > 0 ? `, ${frozen.toLocaleString('en-US')} of them frozen` : '';
-  return `${table([head, ...rows])}\n${total.toLocaleString('en-US')} parameters${frozenText}, ${(bytes / 1024).toFixed(1)} KiB`;
+  const states = model.namedStates().map(([, state]) => state);
+  const fixed = sizeOf(states.filter(state => !state.requiresGrad));
+  const fixedText = fixed > 0 ? `, ${counted(fixed)} of them not trained` : '';
+  const bytes = states.reduce((sum, { size, dtype }) => sum + size * itemSize(dtype), 0);
+  const lines = table(rows, { head, left: shapes === undefined ? [0, 1] : [0, 1, 2] });
+  return `${lines}\n${counted(sizeOf(states))} parameters${fixedText}, ${(bytes / 1024).toFixed(1)} KiB`;
 }

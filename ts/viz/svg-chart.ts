@@ -150,7 +150,8 @@ function legend(
  * An SVG line chart of one or more series. Values that are not finite, or not above 0 on a logarithmic axis,
  * leave a gap in their line.
  *
- * @example lineChart([{ name: 'loss', y: [0.9, 0.5, 0.4] }], { title: 'Training', xLabel: 'epoch' });
+ * @example
+ * const svg = viz.lineChart([{ name: 'loss', y: [0.9, 0.5, 0.4] }], { title: 'Training', xLabel: 'epoch' });
  */
 export function lineChart(series: readonly Series[], options: LineChartOptions = {}): string {
   const { title = '', xLabel = '', yLabel = '', logY = false, width = 720, height = 400 } = options;

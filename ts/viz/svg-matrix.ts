@@ -120,7 +120,7 @@ function rangeOf(matrix: Matrix): [number, number] {
  * An SVG heat map: one cell per value, darker is greater; a value that is not finite leaves its cell blank.
  *
  * @example
- * heatmap([[0, 1], [2, 3]], { rows: ['a', 'b'], columns: ['c', 'd'] });
+ * const svg = viz.heatmap([[0, 1], [2, 3]], { rows: ['a', 'b'], columns: ['c', 'd'] });
  */
 export function heatmap(matrix: Matrix, options: HeatmapOptions = {}): string {
   const size = matrixSize('heatmap', matrix);
@@ -146,7 +146,7 @@ export function heatmap(matrix: Matrix, options: HeatmapOptions = {}): string {
  * An SVG confusion chart of `counts[target][predicted]`: a cell shows its count, its darkness the share of its row.
  *
  * @example
- * confusionChart([[8, 2], [1, 9]], ['cat', 'dog']);
+ * const svg = viz.confusionChart([[8, 2], [1, 9]], ['cat', 'dog']);
  */
 export function confusionChart(counts: Matrix, classes: readonly string[]): string {
   checkCounts('confusionChart', counts, classes);

@@ -24,7 +24,12 @@ function fill(content: string, width: number, isLeft: boolean): string {
 /**
  * Rows of text in columns, two spaces apart; column 0 stands left and the others right unless `left` says.
  *
- * @example table([['conv1', '156'], ['conv2', '2416']], { head: ['layer', 'parameters'] });
+ * @example
+ * viz.table([['conv1', '156'], ['conv2', '2416']], { head: ['layer', 'parameters'] });
+ * // layer  parameters
+ * // ─────  ──────────
+ * // conv1         156
+ * // conv2        2416
  */
 export function table(rows: readonly (readonly string[])[], options: TableOptions = {}): string {
   const { head, left = [0] } = options;
@@ -54,7 +59,7 @@ export function table(rows: readonly (readonly string[])[], options: TableOption
  * The confusion `counts[target][predicted]` as text: a row per target class with the share found, `·` for none.
  *
  * @example
- * confusionTable([[8, 2], [1, 9]], ['cat', 'dog']);
+ * viz.confusionTable([[8, 2], [1, 9]], ['cat', 'dog']);
  * // target  cat  dog   found
  * // ──────  ───  ───  ──────
  * // cat       8    2  80.0 %
@@ -80,7 +85,8 @@ export function confusionTable(counts: Matrix, classes: readonly string[]): stri
 /**
  * One bar per value, from the least to the greatest; a value that is not finite leaves a space.
  *
- * @example sparkline([1, 2, 3, 8]); // '▁▂▃█'
+ * @example
+ * viz.sparkline([1, 2, 3, 8]); // '▁▂▃█'
  */
 export function sparkline(values: ArrayLike<number>): string {
   let [low, high] = [Infinity, -Infinity];
