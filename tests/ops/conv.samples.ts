@@ -136,6 +136,11 @@ export const samples: FamilySamples = {
       call(normal(1, 4, 4, 0), normal(3, 3, 3, 0), normal(3)),
       callWith({ padding: 1 }, normal(2, 0, 3, 2), normal(2, 2, 2, 2)),
     ],
+    large: [
+      callWith({ padding: 2 }, normal(9, 28, 28, 3), normal(8, 5, 5, 3), normal(8)),
+      callWith({ stride: 2 }, normal(5, 31, 31, 6), normal(16, 3, 3, 6), undefined),
+      callWith({ groups: 24, padding: 1 }, normal(4, 24, 24, 24), normal(24, 3, 3, 1), undefined),
+    ],
     errors: [
       [
         call(normal(4, 4, 3), normal(8, 3, 3, 3)),

@@ -179,6 +179,7 @@ const seluAlpha = 1.6732632423543772;
 export const samples: FamilySamples = {
   add: {
     ...binary('add', (a, b) => a + b),
+    large: [call(normal(130, 517), normal(517))],
     errors: [
       unequal('add'),
       fraction('add'),
@@ -252,6 +253,7 @@ export const samples: FamilySamples = {
       call(bools(2, 3), normal(2, 3), 0),
       call(bools(2, 3), 1, normal(3)),
     ],
+    large: [call(bools(67_013), normal(67_013), normal(1))],
     errors: [
       [call(typed('f32', normal(2)), normal(2), normal(2)), /^where: condition needs bool, got f32$/],
       [
@@ -332,7 +334,7 @@ export const samples: FamilySamples = {
   sqrt: floatFunction('sqrt', Math.sqrt, positive),
   rsqrt: floatFunction('rsqrt', x => (Object.is(x, -0) ? -Infinity : 1 / Math.sqrt(x)), positive),
   reciprocal: floatFunction('reciprocal', x => 1 / x, positive),
-  exp: floatFunction('exp', Math.exp),
+  exp: { ...floatFunction('exp', Math.exp), large: [call(normal(130, 517))] },
   expm1: floatFunction('expm1', Math.expm1),
   log: floatFunction('log', Math.log, positive),
   log1p: floatFunction('log1p', Math.log1p, positive),

@@ -70,6 +70,11 @@ export const samples: FamilySamples = {
       call(normal(0, 3), normal(3, 2)),
       call(normal(0, 2, 3), normal(3, 2)),
     ],
+    large: [
+      call(normal(203, 311), normal(311, 187)),
+      call(normal(7, 65, 33), normal(7, 33, 70)),
+      call(normal(3, 5000), normal(5000, 10)),
+    ],
     errors: [
       [call(normal(2, 3), normal(4, 5)), /^matmul: inner sizes differ: \[2, 3\] x \[4, 5\] \(3 vs 4\)$/],
       [call(normal(3), normal(4)), /^matmul: inner sizes differ: \[3\] x \[4\] \(3 vs 4\)$/],
@@ -93,6 +98,7 @@ export const samples: FamilySamples = {
       callWith({ activation: 'tanh' }, normal(5, 3), normal(4, 3), undefined),
       callWith({ activation: 'none' }, normal(1, 1), normal(1, 1), normal(1)),
     ],
+    large: [callWith({ activation: 'relu' }, normal(301, 120), normal(84, 120), normal(84))],
     errors: [
       [
         call(normal(2, 3), normal(4, 5)),

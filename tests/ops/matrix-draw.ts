@@ -40,7 +40,7 @@ export function gauss(next: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
 }
 
-export const hash = (text: string): number =>
+const hash = (text: string): number =>
   [...text].reduce((code, letter) => (Math.imul(code, 31) + letter.charCodeAt(0)) >>> 0, 7);
 
 export const isInput = (value: unknown): value is Input =>
@@ -79,10 +79,25 @@ function element(input: Input, dtype: DType, next: () => number): number {
   }
 }
 
+// Drawing costs more than most ops: every list is drawn once.
+const drawn = new Map<string, Float64Array>();
+
+/** `length` numbers that depend on the key alone. */
+export function numbers(key: string, length: number, make: (next: () => number) => number): Float64Array {
+  const full = `${key} ${length}`;
+  const known = drawn.get(full);
+  if (known !== undefined) return known;
+  const next = generator(hash(full));
+  const fresh = Float64Array.from({ length }, () => make(next));
+  drawn.set(full, fresh);
+  return fresh;
+}
+
 /** The input in `dtype`; undefined where that dtype cannot hold its numbers. */
-function draw(input: Input, dtype: DType, seed: number): Drawn | undefined {
-  const next = generator(seed);
-  const raw = input.values ?? Array.from({ length: size(input.shape) }, () => element(input, dtype, next));
+function draw(input: Input, dtype: DType, seed: string): Drawn | undefined {
+  const { kind, low, high, shape } = input;
+  const key = `${seed} ${kind} ${low} ${high} ${isFloat(dtype) ? 'float' : dtype}`;
+  const raw = input.values ?? numbers(key, size(shape), next => element(input, dtype, next));
   const data = Float64Array.from(raw, x => rounded(x, dtype));
   const inexact = (x: number, i: number): boolean => !Object.is(data[i], x) && !(x === 0 && data[i] === 0);
   if (!isFloat(dtype) && raw.some((x, i) => !Number.isInteger(x) || inexact(x, i))) return undefined;
@@ -112,7 +127,7 @@ export function drawCase(op: OpSchema, sample: Case, dtype: DType, label: string
   const one = (input: Input, arg: ArgSchema, seed: string): Drawn | undefined => {
     const own = input.dtype !== undefined && isDType(input.dtype) ? input.dtype : dtype;
     if (input.dtype === undefined && !admitted(arg.dtypes ?? op.dtypes).includes(own)) return undefined;
-    return draw(input, own, hash(`${op.name} ${seed}`));
+    return draw(input, own, seed);
   };
   for (const [i, value] of sample.args.entries()) {
     const arg = list[i];

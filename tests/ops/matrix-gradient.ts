@@ -4,7 +4,7 @@ import * as ops from '../../ts/ops.gen';
 import { tensor } from '../../ts/tensor';
 import type { Tensor } from '../../ts/tensor';
 import { isFloat } from './matrix-dtype';
-import { gauss, generator, hash, isDrawn, isDrawnList } from './matrix-draw';
+import { gauss, isDrawn, isDrawnList, numbers } from './matrix-draw';
 import type { Call, Drawn } from './matrix-draw';
 import { evaluate, place } from './matrix-run';
 import type { Place } from './matrix-run';
@@ -34,10 +34,7 @@ export function variables(call: Call): Variable[] {
     .filter(({ x }) => isFloat(x.dtype));
 }
 
-const weights = (shape: readonly number[], label: string): Float64Array => {
-  const next = generator(hash(label));
-  return Float64Array.from({ length: size(shape) }, () => gauss(next));
-};
+const weights = (shape: readonly number[], label: string): Float64Array => numbers(label, size(shape), gauss);
 
 const constants = (shape: readonly number[], label: string): Drawn => ({
   data: weights(shape, label),
@@ -89,8 +86,7 @@ function slope(f: Scalar, list: readonly Variable[], which: number, direction: F
 function directions(x: Drawn): Float64Array[] {
   const length = x.data.length;
   if (length === 0) return [];
-  const next = generator(hash(`directions ${length}`));
-  const list = Float64Array.from({ length }, () => gauss(next));
+  const list = numbers('direction', length, gauss);
   const most = Math.max(...list.map(Math.abs));
   const unit = (at: number): Float64Array => Float64Array.from({ length }, (_, i) => Number(i === at));
   return length === 1 ? [unit(0)] : [list.map(value => value / most), unit(0), unit(length - 1)];
@@ -122,7 +118,7 @@ function wrongGradient(
 }
 
 /** Holds the gradient of f against differences; where f is NaN it has none. */
-function disagreement(f: Scalar, list: readonly Variable[]): () => string | undefined {
+export function disagreement(f: Scalar, list: readonly Variable[]): () => string | undefined {
   const [value, grads] = valueAndGrad(f, { wrt: list.map((_, i) => i) })(...list.map(({ x }) => place(x)));
   const slopes = list.map(({ x }, which) => directions(x).map(direction => slope(f, list, which, direction)));
   const flat = slopes.flat();
@@ -164,4 +160,31 @@ export function gradients(call: Call, put: Place = place): () => Nd[] {
   const f: Scalar = (...x) => weighted(floatResults(call, list, x), []);
   const [, found] = valueAndGrad(f, { wrt: list.map((_, i) => i) })(...list.map(({ x, at }) => put(x, at)));
   return () => found.map(g => ({ data: readNumbers(g), shape: g.shape }));
+}
+
+// Relative to the largest element: a gradient is a sum, and its small elements carry the errors of the large ones.
+const narrowBounds: Readonly<Record<string, number>> = { f32: 3e-5, f16: 1e-2, bf16: 6e-2 };
+
+const widened = (x: Drawn): Drawn => (x.free && isFloat(x.dtype) ? { ...x, dtype: 'f64' } : x);
+
+/** Holds the gradients of a call in a narrow dtype, which has kernels of its own, against those of the same numbers in f64. */
+export function checkNarrow(call: Call): () => string | undefined {
+  const args = call.args.map(({ arg, value }) => ({
+    arg,
+    value: isDrawn(value) ? widened(value) : isDrawnList(value) ? value.map(widened) : value,
+  }));
+  const [read, readExact] = [gradients(call), gradients({ ...call, args })];
+  const limits = variables(call).map(({ x }) => narrowBounds[x.dtype] ?? 1e-12);
+  return () => {
+    const exact = readExact();
+    for (const [k, { data }] of read().entries()) {
+      const want = exact[k]?.data ?? new Float64Array(0);
+      const scale = want.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+      const wrong = data.findIndex(
+        (value, i) => !(Math.abs(value - (want[i] ?? NaN)) <= (limits[k] ?? 0) * scale),
+      );
+      if (wrong >= 0) return `element ${wrong} of gradient ${k} is ${data[wrong]}, in f64 ${want[wrong]}`;
+    }
+    return undefined;
+  };
 }

@@ -133,6 +133,16 @@ export const samples: FamilySamples = {
   sgdStep: {
     ref: sgd,
     cases: [call([], [], [], [], rate()), ...sgdCases],
+    large: [
+      callWith(
+        { momentum: 0.9 },
+        [typed('f32', normal(67_013)), typed('f32', normal(33, 77))],
+        [typed('f32', normal(67_013)), typed('f32', normal(33, 77))],
+        [step(1), step(0)],
+        [typed('f32', normal(67_013)), typed('f32', normal(33, 77))],
+        rate(),
+      ),
+    ],
     errors: [
       [
         call(one, [], [], [typed('f32', normal(4))], rate()),
@@ -183,6 +193,17 @@ export const samples: FamilySamples = {
   adamStep: {
     ref: adam,
     cases: [call([], [], [], [], [], [], rate()), ...adamCases],
+    large: [
+      call(
+        [typed('f32', normal(67_013))],
+        [typed('f32', normal(67_013))],
+        [typed('f32', uniform(0, 1, 67_013))],
+        [],
+        [step(2)],
+        [typed('f32', normal(67_013))],
+        rate(),
+      ),
+    ],
     errors: [
       [
         callWith({ beta1: 1 }, one, one, one, [], [step(0)], one, rate()),

@@ -88,6 +88,7 @@ export const samples: FamilySamples = {
       call(normal(0, 4, 4, 2)),
       callWith({ size: 1 }, normal(1, 1, 1, 1)),
     ],
+    large: [call(normal(9, 30, 30, 7)), callWith({ size: 3, stride: 1 }, normal(9, 30, 30, 7))],
     errors: [
       [call(normal(4, 4, 3)), /^maxPool2d: x has shape \[4, 4, 3\]; use \[batch, height, width, channels\]$/],
       [
@@ -123,6 +124,7 @@ export const samples: FamilySamples = {
       call(normal(2, 4, 4, 0)),
       callWith({ size: 1 }, normal(1, 1, 1, 1)),
     ],
+    large: [call(normal(9, 30, 30, 7))],
     errors: [
       [call(normal(4)), /^avgPool2d: x has shape \[4\]; use \[batch, height, width, channels\]$/],
       [

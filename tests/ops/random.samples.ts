@@ -121,6 +121,7 @@ export const samples: FamilySamples = {
       callWith({ p: 0 }, normal(2, 3)),
       callWith({ p: 1 }, normal(2, 3)),
     ],
+    large: [call(normal(67_013))],
     errors: [
       [callWith({ p: -0.1 }, normal(2)), /^dropout: p is -0\.1; use a probability in 0\.\.1$/],
       [callWith({ p: 1.1 }, normal(2)), /^dropout: p is 1\.1; use a probability in 0\.\.1$/],

@@ -189,6 +189,7 @@ export const samples: FamilySamples = {
       call(normal(0, 2)),
       call(normal(40, 33)),
     ],
+    large: [call(normal(301, 203))],
     errors: [
       [
         callWith({ axes: [0] }, normal(2, 3)),
@@ -319,6 +320,7 @@ export const samples: FamilySamples = {
   contiguous: {
     ref: (x: Nd): Nd => x,
     cases: [call(normal(2, 3)), call(normal()), call(normal(0, 2)), call(normal(1, 40, 1, 3))],
+    large: [call(normal(301, 203))],
     errors: [[call(3), /^contiguous: x must be a tensor, got 3$/]],
   },
 
@@ -332,6 +334,7 @@ export const samples: FamilySamples = {
       call([normal(0, 2), normal(0, 2)]),
       { args: [[typed('f32', normal(3)), typed('i32', ints(0, 9, [2]))]] },
     ],
+    large: [callWith({ axis: 1 }, [normal(300, 100), normal(300, 157)])],
     errors: [
       [
         call([normal(2, 3), normal(2, 4)]),
@@ -448,6 +451,7 @@ export const samples: FamilySamples = {
       call(normal(1), [1, 1]),
       call(normal(0, 2), [1, 0, 0, 1]),
     ],
+    large: [call(normal(300, 200), [1, 2, 3, 4])],
     errors: [
       [call(normal(2, 3), [1, 1]), /^pad: 2 pads for shape \[2, 3\]; give two for each axis, 4$/],
       [call(normal(2), [-1, 1]), /^pad: pads -1 and 1 of axis 0; use 0 or more$/],

@@ -25,6 +25,7 @@ async function main(): Promise<void> {
     const { worker, first } = start(true);
     const mine = matmul(ones([200, 200]), ones([200, 200]));
     results.push((await first).join() === own ? 'same' : 'different');
+    await new Promise(resolve => setTimeout(resolve, 3 * round));
     await worker.terminate();
     if ((await mine.read())[0] !== 200) results.push('wrong');
   }

@@ -1,0 +1,66 @@
+// Fused backward kernels against the plain ops that stand in for them where a second order is asked.
+import { grad } from '../../ts/autograd';
+import { cast, crossEntropy, logSoftmax, mul, normal, softmax, sum } from '../../ts/ops.gen';
+import { seed } from '../../ts/random';
+import { scope } from '../../ts/scope';
+import { tensor } from '../../ts/tensor';
+import type { Tensor } from '../../ts/tensor';
+
+type Scalar = (x: Tensor) => Tensor;
+
+/** The gradient of f at x from the kernel, and from the plain ops that the gradient of a gradient goes through. */
+function bothGradients(f: Scalar, x: Tensor): [number[], number[]] {
+  return scope(() => {
+    const fused = [...grad(f)(x).readSync()].map(Number);
+    let plain: number[] = [];
+    grad((v: Tensor) => {
+      const inner = grad(f)(v);
+      plain = [...inner.readSync()].map(Number);
+      return sum(cast(inner, 'f32'));
+    })(x);
+    return [fused, plain];
+  });
+}
+
+function expectAgreement(f: Scalar, x: Tensor, bound: number): void {
+  const [fused, plain] = bothGradients(f, x);
+  expect(fused.length).toBe(x.size);
+  expect(Math.max(...fused.map(Math.abs))).toBeGreaterThan(1e-3);
+  for (const [i, value] of fused.entries()) {
+    expect(Math.abs(value - (plain[i] ?? NaN))).toBeLessThanOrEqual(bound);
+  }
+}
+
+const shape = [7, 11, 5];
+seed(1);
+const numbers = normal(shape);
+const direction = normal(shape);
+const x = (dtype: 'f32' | 'f64' | 'f16' | 'bf16'): Tensor => cast(numbers, dtype);
+const bounds = { f32: 1e-6, f64: 1e-13, f16: 4e-3, bf16: 4e-2 } as const;
+
+describe.each(['f32', 'f64', 'f16', 'bf16'] as const)('%s', dtype => {
+  const w = cast(direction, dtype);
+
+  test.each([0, 1, 2])('softmax along axis %i', axis => {
+    expectAgreement(v => sum(mul(softmax(v, { axis }), w)), x(dtype), bounds[dtype]);
+  });
+
+  test.each([0, 1, 2])('logSoftmax along axis %i', axis => {
+    expectAgreement(v => sum(mul(logSoftmax(v, { axis }), w)), x(dtype), 8 * bounds[dtype]);
+  });
+
+  const ids = tensor(
+    Int32Array.from({ length: 77 }, (_, i) => (i * 3) % 5),
+    { shape: [7, 11] },
+  );
+  const weight = cast(tensor([0.5, 1, 2, 0.25, 1.5]), dtype);
+  test.each([
+    ['plain', undefined, {}],
+    ['a sum', undefined, { reduction: 'sum' }],
+    ['weighted', weight, {}],
+    ['smoothed', undefined, { labelSmoothing: 0.2 }],
+    ['weighted, smoothed, with ignored rows', weight, { labelSmoothing: 0.3, ignoreIndex: 3 }],
+  ] as const)('crossEntropy, %s', (_, given, options) => {
+    expectAgreement(v => crossEntropy(v, ids, given, options), x(dtype), bounds[dtype]);
+  });
+});
