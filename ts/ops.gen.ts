@@ -14,7 +14,7 @@ import type { Tensor } from './tensor';
 
 const ops = native.ops;
 
-/** a + b. */
+/** a + b; of bools, a or b. */
 export function add(a: Operand, b: Operand): Tensor {
   return wrap(ops.add(handleOf(a), handleOf(b)));
 }
@@ -24,7 +24,7 @@ export function sub(a: Operand, b: Operand): Tensor {
   return wrap(ops.sub(handleOf(a), handleOf(b)));
 }
 
-/** a b. */
+/** a b; of bools, a and b. */
 export function mul(a: Operand, b: Operand): Tensor {
   return wrap(ops.mul(handleOf(a), handleOf(b)));
 }
@@ -887,7 +887,7 @@ export abstract class TensorMethods<D extends DType> {
 
   abstract readonly dtype: D;
 
-  /** a + b. */
+  /** a + b; of bools, a or b. */
   add(b: Operand): Tensor {
     return add(this, b);
   }
@@ -897,7 +897,7 @@ export abstract class TensorMethods<D extends DType> {
     return sub(this, b);
   }
 
-  /** a b. */
+  /** a b; of bools, a and b. */
   mul(b: Operand): Tensor {
     return mul(this, b);
   }

@@ -165,9 +165,9 @@ std::vector<OpSpec> arithmetic_ops() {
     return op(name, function, dtypes, Result::kPromote, kPlain, doc, arg("a"), arg("b"));
   };
   return {
-      ab("add", &of_values<kAdd, add_pair>, DTypes::kAll, "a + b."),
+      ab("add", &of_values<kAdd, add_pair>, DTypes::kAll, "a + b; of bools, a or b."),
       ab("sub", &of_values<kSub, sub_pair>, DTypes::kNumbers, "a - b."),
-      ab("mul", &of_values<kMul, mul_pair>, DTypes::kAll, "a b."),
+      ab("mul", &of_values<kMul, mul_pair>, DTypes::kAll, "a b; of bools, a and b."),
       ab("div", &of_values<kDiv, div_pair>, DTypes::kNumbers, "a / b; one of them must have a float dtype."),
       ab("pow", &pow_values, DTypes::kNumbers,
          "a to the power b. The gradient with respect to b is 0 where a is not positive."),

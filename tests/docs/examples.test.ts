@@ -1,14 +1,9 @@
 // The examples of the docstrings run, and their comments are true.
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { io, nn, seed, setThreads, threads } from 'hebb';
 import { runSnippet } from './program';
 import { docstringExamples, examplesIn } from './snippets';
-
-const here = process.cwd();
-let folder = '';
+import { useWorkplace } from './workplace';
 
 // An IDX file of bytes: its magic number, extents and data.
 function idx(shape: readonly number[], value: (i: number) => number): Buffer {
@@ -20,9 +15,7 @@ function idx(shape: readonly number[], value: (i: number) => number): Buffer {
 }
 
 // The files that examples read, under the names they give them.
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'hebb-docs-'));
-  process.chdir(folder);
+useWorkplace(() => {
   mkdirSync('data/mnist', { recursive: true });
   for (const part of ['train', 't10k']) {
     writeFileSync(
@@ -32,19 +25,6 @@ beforeAll(async () => {
     writeFileSync(`data/mnist/${part}-labels-idx1-ubyte.gz`, gzipSync(idx([20], i => i % 10)));
   }
   cpSync('data/mnist', 'data/fashion-mnist', { recursive: true });
-  const model = nn.sequential(new nn.Flatten(), new nn.Linear(784, 10));
-  await io.saveSafetensors('weights.safetensors', model.stateDict());
-});
-
-beforeEach(() => seed(0));
-
-// Some examples set it.
-const usual = threads();
-afterEach(() => setThreads(usual));
-
-afterAll(() => {
-  process.chdir(here);
-  rmSync(folder, { recursive: true });
 });
 
 const examples = docstringExamples();

@@ -1,29 +1,9 @@
 // The programs of the README and the pages run, and their comments are true; the C++ and the samples they show are the sources'.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { io, nn, seed, setThreads, threads } from 'hebb';
 import { runSnippet } from './program';
 import { filesUnder, pageBlocks, pages, readText } from './snippets';
+import { useWorkplace } from './workplace';
 
-const here = process.cwd();
-const usual = threads();
-let folder = '';
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'hebb-pages-'));
-  process.chdir(folder);
-  const model = nn.sequential(new nn.Flatten(), new nn.Linear(784, 10));
-  await io.saveSafetensors('weights.safetensors', model.stateDict());
-});
-
-beforeEach(() => seed(0));
-afterEach(() => setThreads(usual));
-
-afterAll(() => {
-  process.chdir(here);
-  rmSync(folder, { recursive: true });
-});
+useWorkplace();
 
 const blocks = pageBlocks();
 const [readme = [], others = []] = [true, false].map(wanted =>

@@ -161,7 +161,7 @@ function checkLayout(entries: ReadonlyMap<string, Entry>, size: number, path: st
 export function readHeader(bytes: Uint8Array, size: number, path: string): ReadonlyMap<string, Entry> {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new DataError('safetensors', `${path}: the header is not UTF-8`, { path });
   }

@@ -1,5 +1,5 @@
 // safetensors files: weights as data, never as a program.
-import { open, rename, rm } from 'node:fs/promises';
+import { lstat, open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fromBytes, itemSize, toBytes, view } from '../bytes';
@@ -14,18 +14,22 @@ const MAX_HEADER = 100_000_000;
 
 type Sized = TensorLike & { readonly shape: readonly number[]; readonly size: number };
 
-const fails = (path: string, detail: string, cause?: unknown): DataError =>
-  new DataError('safetensors', `${path}: ${detail}`, { path, cause });
+const fails = (path: string, detail: string): DataError =>
+  new DataError('safetensors', `${path}: ${detail}`, { path });
 
 // What the system refused, as an error with the path; anything else as it is.
 function asDataError(path: string, cause: unknown): unknown {
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
   if (typeof code !== 'string' || cause instanceof HebbError) return cause;
-  return fails(
-    path,
-    code === 'ENOENT' ? 'no such file or folder; check the path' : `cannot be used (${code})`,
-    cause,
-  );
+  const detail = code === 'ENOENT' ? 'no such file or folder; check the path' : `cannot be used (${code})`;
+  return new DataError('safetensors', `${path}: ${detail}`, { path, cause });
+}
+
+// Renaming over a device or a link would replace it.
+async function checkTarget(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found !== undefined && !found.isFile())
+    throw fails(path, 'is there and no regular file; give another path');
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -88,6 +92,7 @@ export async function saveSafetensors(path: string, tensors: Readonly<Record<str
   const snapshots = named.map(([, value]) => view(value));
   const temporary = `${path}.tmp-${process.pid}-${++saves}`;
   try {
+    await checkTarget(path);
     await writeAll(temporary, header, snapshots);
     await rename(temporary, path);
     await syncFolder(path);
@@ -138,6 +143,9 @@ async function readAll(file: FileHandle, path: string): Promise<Map<string, Tens
   try {
     for (const [name, { dtype, shape, begin, end }] of entries) {
       const bytes = await readExactly(file, { position: data + begin, length: end - begin, path });
+      if (dtype === 'bool' && bytes.some(byte => byte > 1)) {
+        throw fails(path, `${JSON.stringify(name).slice(0, 80)} of BOOL holds bytes other than 0 and 1`);
+      }
       tensors.set(name, fromBytes(dtype, shape, bytes));
     }
   } catch (error) {
