@@ -38,7 +38,9 @@ function parsed(line) {
 
 function printFailure(seed, { code, signal, error }, log) {
   const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-3).join('\n  ');
-  console.error(`fuzz: seed ${seed} ended with ${signal ?? code}; its last calls:\n  ${last}\n${error.slice(0, 6000)}`);
+  console.error(
+    `fuzz: seed ${seed} ended with ${signal ?? code}; its last calls:\n  ${last}\n${error.slice(0, 6000)}`,
+  );
 }
 
 export async function main(options) {

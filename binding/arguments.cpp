@@ -22,7 +22,8 @@ constexpr double kMaxInteger = 9007199254740991.0;
 bool is_whole(double number) { return std::floor(number) == number && std::fabs(number) <= kMaxInteger; }
 
 int64_t integer(const char* op, const char* name, const Napi::Value& value) {
-  if (!value.IsNumber() || !is_whole(value.As<Napi::Number>().DoubleValue())) refuse(op, name, "an integer", value);
+  if (!value.IsNumber() || !is_whole(value.As<Napi::Number>().DoubleValue()))
+    refuse(op, name, "an integer", value);
   return value.As<Napi::Number>().Int64Value();
 }
 
@@ -89,9 +90,9 @@ std::vector<Tensor> tensors_of(const char* op, const char* name, const Napi::Val
 std::vector<int64_t> integers(const char* op, const char* name, const Napi::Value& value) {
   if (value.IsNumber()) return {integer(op, name, value)};
   std::vector<int64_t> list;
-  for_each_item(op, name, "an integer or an array of integers", value, [&](const char* item, const Napi::Value& element) {
-    list.push_back(integer(op, item, element));
-  });
+  for_each_item(
+      op, name, "an integer or an array of integers", value,
+      [&](const char* item, const Napi::Value& element) { list.push_back(integer(op, item, element)); });
   return list;
 }
 
@@ -99,7 +100,8 @@ Shape shape_of(const char* op, const Napi::Value& value) {
   Shape shape;
   const std::vector<int64_t> extents = integers(op, "shape", value);
   if (extents.size() > kMaxRank) {
-    throw Error(ErrorKind::kShape, op, text("rank %zu is too high; at most %d axes", extents.size(), kMaxRank));
+    throw Error(ErrorKind::kShape, op,
+                text("rank %zu is too high; at most %d axes", extents.size(), kMaxRank));
   }
   for (int64_t extent : extents) shape.push_back(extent);
   check_extents(op, shape);

@@ -25,7 +25,8 @@ Napi::Value entry(const Napi::CallbackInfo& info, F body) {
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();
   } catch (const std::bad_alloc&) {
-    napi_throw(env, environment.make_error(Error(ErrorKind::kMemory, "hebb", "the process is out of memory")));
+    napi_throw(env,
+               environment.make_error(Error(ErrorKind::kMemory, "hebb", "the process is out of memory")));
   } catch (const std::exception& error) {
     napi_throw(env, environment.make_error(Error(ErrorKind::kInternal, "hebb", error.what())));
   } catch (...) {

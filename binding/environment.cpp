@@ -63,7 +63,10 @@ Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Enviro
 void Environment::end() {
   if (ended()) return;
   ops_->make_current();
-  if (auto fault = stream().take_fault()) std::fprintf(stderr, "hebb: a failure that nothing read: %s\n", fault->what());
+  if (auto fault = stream().take_fault()) {
+    std::fprintf(stderr, "hebb: a failure that nothing read: %s: %s\n", camel_case(fault->op()).c_str(),
+                 fault->detail().c_str());
+  }
   sites_.clear();
   handles_.clear();
   ops_.reset();
@@ -85,7 +88,8 @@ void Environment::note_site(uint64_t first) {
   if (site_probe_.IsEmpty()) return;
   Napi::Value caller = site_probe_.Call(std::initializer_list<napi_value>{});
   if (!caller.IsObject()) return;
-  // What has run without a fault needs its caller no more; kept longer, a caller's stack would keep its values.
+  // What has run without a fault needs its caller no more; kept longer, a caller's stack would keep its
+  // values.
   const uint64_t done = stream().completed();
   while (!sites_.empty() && sites_.front().last <= done && stream().fault_count() == 0) sites_.pop_front();
   if (sites_.size() == kSites) sites_.pop_front();

@@ -43,8 +43,8 @@ class Environment {
   HandleLists& handles() { return handles_; }
   stream::Isa isa() const { return process_->isa(); }
 
-  // Makes typed JavaScript errors: (kind, op, detail, site) => Error, where site is undefined or what the probe gave when
-  // the command that failed was submitted.
+  // Makes typed JavaScript errors: (kind, op, detail, site) => Error, where site is undefined or what the
+  // probe gave when the command that failed was submitted.
   void set_error_factory(Napi::Function factory) { error_factory_ = Napi::Persistent(factory); }
   // () => an object that knows the caller, and what is called soon after a failure in the background.
   void set_site_probe(Napi::Function probe) { site_probe_ = Napi::Persistent(probe); }

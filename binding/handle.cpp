@@ -26,7 +26,8 @@ Handle& live(const char* op, const char* name, const char* wanted, const Napi::V
     throw Error(ErrorKind::kValue, op, std::string(name) + " must be " + wanted + ", got " + printed(value));
   }
   if (handle->disposed()) {
-    throw Error(ErrorKind::kState, op, std::string(name) + " is disposed; keep it out of the scope that ended");
+    throw Error(ErrorKind::kState, op,
+                std::string(name) + " is disposed; keep it out of the scope that ended");
   }
   return *handle;
 }

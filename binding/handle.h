@@ -17,8 +17,8 @@ class Environment;
 
 struct Handle;
 
-// The handles of one environment: what JavaScript passes is looked up before it is read, since an external may be anyone's.
-// Shared with the handles, which may outlive the environment.
+// The handles of one environment: what JavaScript passes is looked up before it is read, since an external
+// may be anyone's. Shared with the handles, which may outlive the environment.
 using HandleTable = std::unordered_set<const Handle*>;
 
 struct Link {

@@ -22,7 +22,8 @@ Napi::Value invoke(const Napi::CallbackInfo& info) {
     if (spec.writes) return environment.env().Undefined();
     if (!spec.many) return wrap(environment, std::move(results[0]));
     auto list = Napi::Array::New(environment.env(), results.size());
-    for (size_t i = 0; i < results.size(); ++i) list.Set(static_cast<uint32_t>(i), wrap(environment, std::move(results[i])));
+    for (size_t i = 0; i < results.size(); ++i)
+      list.Set(static_cast<uint32_t>(i), wrap(environment, std::move(results[i])));
     return list;
   });
 }
@@ -60,7 +61,8 @@ Napi::Object describe_op(Napi::Env env, const OpSpec& spec) {
   object.Set("guard", spec.guard);
   object.Set("method", spec.method);
   auto args = Napi::Array::New(env, spec.args.size());
-  for (size_t i = 0; i < spec.args.size(); ++i) args.Set(static_cast<uint32_t>(i), describe_arg(env, spec.args[i]));
+  for (size_t i = 0; i < spec.args.size(); ++i)
+    args.Set(static_cast<uint32_t>(i), describe_arg(env, spec.args[i]));
   object.Set("args", args);
   return object;
 }

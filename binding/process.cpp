@@ -34,8 +34,9 @@ stream::Threads threads_of(int count) {
   return pool->threads(count);
 }
 
-// glibc raises its trim threshold with every large block that is freed, and then keeps what each thread used at its peak:
-// megabytes after V8 has compiled the hot functions. Fixed thresholds give it back; see docs/decisions.
+// glibc raises its trim threshold with every large block that is freed, and then keeps what each thread used
+// at its peak: megabytes after V8 has compiled the hot functions. Fixed thresholds give it back; see
+// docs/decisions.
 void fix_malloc_thresholds() {
 #if defined(__GLIBC__)
   if (std::getenv("MALLOC_TRIM_THRESHOLD_") != nullptr || std::getenv("GLIBC_TUNABLES") != nullptr) return;

@@ -8,7 +8,8 @@
 
 namespace hebb::binding {
 
-// Counted by the environments that use it: the last one to let go joins the threads, before static destructors run.
+// Counted by the environments that use it: the last one to let go joins the threads, before static
+// destructors run.
 class Process {
  public:
   // Fills the kernel slots for the instruction set of HEBB_ISA, or the best, the first time.

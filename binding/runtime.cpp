@@ -14,8 +14,8 @@ double whole(const char* op, const char* name, const Napi::Value& value, double 
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
   if (!value.IsNumber() || number != std::floor(number) || number < low || number > high) {
     throw Error(ErrorKind::kValue, op,
-                std::string(name) + " must be an integer in " + number_text(low) + ".." + number_text(high) + ", got " +
-                    printed(value));
+                std::string(name) + " must be an integer in " + number_text(low) + ".." + number_text(high) +
+                    ", got " + printed(value));
   }
   return number;
 }
@@ -50,7 +50,8 @@ Napi::Value threads(const Napi::CallbackInfo& info) {
 
 Napi::Value set_threads(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
-    environment.stream().set_threads(static_cast<int>(whole("threads", "count", info[0], 1, cpu::kMaxThreads)));
+    environment.stream().set_threads(
+        static_cast<int>(whole("threads", "count", info[0], 1, cpu::kMaxThreads)));
     return environment.env().Undefined();
   });
 }
@@ -78,7 +79,8 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   });
 }
 
-// flush(done): done(error?) once everything submitted so far has run, with the first failure nobody was told of.
+// flush(done): done(error?) once everything submitted so far has run, with the first failure nobody was told
+// of.
 Napi::Value flush(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     auto completion = std::make_shared<std::unique_ptr<Completion>>(new Completion);
@@ -113,7 +115,8 @@ Napi::Value watch(const Napi::CallbackInfo& info) {
   });
 }
 
-// The first failure that nothing has reported, which counts as reported by this; undefined where there is none.
+// The first failure that nothing has reported, which counts as reported by this; undefined where there is
+// none.
 Napi::Value take_fault(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
     auto fault = environment.stream().take_fault();

@@ -55,8 +55,9 @@ Napi::Value set_grad(const Napi::CallbackInfo& info) {
     Tensor grad = tensor_handle("grad", "the gradient", info[1]).value();
     if (grad.shape() != state.shape() || grad.dtype() != state.dtype()) {
       throw Error(ErrorKind::kShape, "grad",
-                  "a gradient " + std::string(dtype_name(grad.dtype())) + grad.shape().text() + " for a state " +
-                      dtype_name(state.dtype()) + state.shape().text() + "; they must be equal");
+                  "a gradient " + std::string(dtype_name(grad.dtype())) + grad.shape().text() +
+                      " for a state " + dtype_name(state.dtype()) + state.shape().text() +
+                      "; they must be equal");
     }
     state.set_grad(std::move(grad));
     return environment.env().Undefined();

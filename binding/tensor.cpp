@@ -17,7 +17,8 @@ struct Bytes {
 };
 
 Bytes bytes_of(const char* op, const Napi::Value& value) {
-  if (!value.IsTypedArray()) throw Error(ErrorKind::kValue, op, "data must be a typed array, got " + printed(value));
+  if (!value.IsTypedArray())
+    throw Error(ErrorKind::kValue, op, "data must be a typed array, got " + printed(value));
   // Asked directly: the wrapper refuses arrays over shared memory, whose buffer is no ArrayBuffer.
   void* data = nullptr;
   if (napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data, nullptr, nullptr) != napi_ok) {
@@ -34,7 +35,8 @@ void check_length(const char* op, const Bytes& bytes, const Shape& shape, DType 
                   text(", which takes %zu", needed));
 }
 
-// The data is copied at the call, and into the tensor in queue order: its memory may still be in use by older commands.
+// The data is copied at the call, and into the tensor in queue order: its memory may still be in use by older
+// commands.
 Tensor from_bytes(Environment& environment, DType dtype, const Shape& shape, const Bytes& bytes) {
   Tensor tensor = ops::empty(dtype, shape);
   if (bytes.size == 0) return tensor;
@@ -80,8 +82,8 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   });
 }
 
-// No tensor: tasks run on the executor, tensors belong to this thread. The memory stays as it is until the task has run,
-// since whatever reuses it is submitted later.
+// No tensor: tasks run on the executor, tensors belong to this thread. The memory stays as it is until the
+// task has run, since whatever reuses it is submitted later.
 struct Source {
   Block* block;
   const char* data;
@@ -94,7 +96,8 @@ Source source_of(const char* op, const Napi::Value& value, const Bytes& target) 
   Tensor tensor = ops::contiguous(handle.value());
   check_length(op, target, tensor.shape(), tensor.dtype());
   Block* block = tensor.storage()->block();
-  return {block, static_cast<const char*>(block->data) + tensor.offset() * item_size(tensor.dtype()), target.size};
+  return {block, static_cast<const char*>(block->data) + tensor.offset() * item_size(tensor.dtype()),
+          target.size};
 }
 
 // read(tensor, array, done): fills the array in queue order, then calls done(error?).
@@ -108,7 +111,7 @@ Napi::Value read(const Napi::CallbackInfo& info) {
     environment.expect();
     environment.stream().then(
         [&environment, completion, source, data = const_cast<void*>(target.data)](const Error* fault) {
-          if (fault == nullptr) std::memcpy(data, source.data, source.size);
+          if (fault == nullptr && source.size > 0) std::memcpy(data, source.data, source.size);
           (*completion)->fault = fault;
           environment.complete(std::move(*completion));
         },
@@ -123,7 +126,7 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
     const Source source = source_of("readSync", info[0], target);
     environment.stream().drain();
     if (auto fault = environment.stream().fault_of(*source.block)) throw *fault;
-    std::memcpy(const_cast<void*>(target.data), source.data, source.size);
+    if (source.size > 0) std::memcpy(const_cast<void*>(target.data), source.data, source.size);
     return environment.env().Undefined();
   });
 }

@@ -22,21 +22,35 @@ const inputTypes = {
   text: 'string',
   states: 'readonly State[]',
 };
-const isTensor = (arg) => ['tensor', 'tensor?', 'tensors', 'value', 'states'].includes(arg.kind);
-const isOption = (arg) => !isTensor(arg) && arg.fallback !== undefined;
-const isLeftOut = (arg) => arg.fallback === 'undefined';
+const isTensor = arg => ['tensor', 'tensor?', 'tensors', 'value', 'states'].includes(arg.kind);
+const isOption = arg => !isTensor(arg) && arg.fallback !== undefined;
+const isLeftOut = arg => arg.fallback === 'undefined';
 
 // `class`, `var` and the like cannot name a function: such an op is exported under its name from an alias.
-const reserved = new Set(['var', 'default', 'class', 'switch', 'case', 'in', 'new', 'delete', 'with', 'for', 'if', 'else']);
-const functionName = (op) => (reserved.has(op.name) ? `${op.name}_` : op.name);
+const reserved = new Set([
+  'var',
+  'default',
+  'class',
+  'switch',
+  'case',
+  'in',
+  'new',
+  'delete',
+  'with',
+  'for',
+  'if',
+  'else',
+]);
+const functionName = op => (reserved.has(op.name) ? `${op.name}_` : op.name);
 
 function inputType(arg, dtype) {
-  if (arg.choices) return arg.choices.map((choice) => `'${choice}'`).join(' | ');
+  if (arg.choices) return arg.choices.map(choice => `'${choice}'`).join(' | ');
   return arg.kind === 'tensor' && dtype ? `TensorLike<${dtype}>` : inputTypes[arg.kind];
 }
 
 // Only a single tensor argument decides the dtype by itself.
-const isGeneric = (op) => op.result === 'same' && op.args.filter((a) => isTensor(a)).length === 1 && op.args[0]?.kind === 'tensor';
+const isGeneric = op =>
+  op.result === 'same' && op.args.filter(a => isTensor(a)).length === 1 && op.args[0]?.kind === 'tensor';
 
 function resultType(op) {
   if (op.writes) return 'void';
@@ -46,16 +60,19 @@ function resultType(op) {
 }
 
 function parameters(op) {
-  const positional = [...op.args.filter(isTensor), ...op.args.filter((a) => !isTensor(a) && !isOption(a))];
+  const positional = [...op.args.filter(isTensor), ...op.args.filter(a => !isTensor(a) && !isOption(a))];
   const list = positional.map((arg, i) => {
     const dtype = i === 0 && isGeneric(op) ? 'D' : undefined;
     const optional = isLeftOut(arg) && positional.slice(i).every(isLeftOut);
     const type = inputType(arg, dtype);
-    return { name: arg.name, text: optional ? `${arg.name}?: ${type.replace(' | undefined', '')}` : `${arg.name}: ${type}` };
+    return {
+      name: arg.name,
+      text: optional ? `${arg.name}?: ${type.replace(' | undefined', '')}` : `${arg.name}: ${type}`,
+    };
   });
   const options = op.args.filter(isOption);
   if (options.length > 0) {
-    const fields = options.map((a) => `${a.name}?: ${inputType(a).replace(' | undefined', '')}`).join('; ');
+    const fields = options.map(a => `${a.name}?: ${inputType(a).replace(' | undefined', '')}`).join('; ');
     list.push({ name: 'options', text: `options: { ${fields} } = {}`, type: `options?: { ${fields} }` });
   }
   return list;
@@ -67,18 +84,18 @@ function callArgument(arg) {
 }
 
 function sentence(op) {
-  const defaults = op.args.filter((a) => isOption(a) && !isLeftOut(a)).map((a) => `${a.name} ${a.fallback}`);
+  const defaults = op.args.filter(a => isOption(a) && !isLeftOut(a)).map(a => `${a.name} ${a.fallback}`);
   return op.doc + (defaults.length > 0 ? ` Defaults: ${defaults.join(', ')}.` : '');
 }
 
-const doc = (op) => `/** ${sentence(op).replaceAll('*/', '* /')} */`;
+const doc = op => `/** ${sentence(op).replaceAll('*/', '* /')} */`;
 
 function body(op) {
   const options = op.args.filter(isOption);
   const lines = [];
   if (options.length > 0) {
-    const names = options.map((a) => `'${a.name}'`).join(', ');
-    const fields = options.map((a) => (isLeftOut(a) ? a.name : `${a.name} = ${a.fallback}`)).join(', ');
+    const names = options.map(a => `'${a.name}'`).join(', ');
+    const fields = options.map(a => (isLeftOut(a) ? a.name : `${a.name} = ${a.fallback}`)).join(', ');
     lines.push(`checkOptions('${op.name}', options, [${names}]);`, `const { ${fields} } = options;`);
   }
   const call = `ops.${op.name}(${op.args.map(callArgument).join(', ')})`;
@@ -88,16 +105,18 @@ function body(op) {
 
 function declareFunction(op) {
   const generic = isGeneric(op) ? '<D extends DType>' : '';
-  const list = parameters(op).map((p) => p.text).join(', ');
+  const list = parameters(op)
+    .map(p => p.text)
+    .join(', ');
   return `${doc(op)}\nexport function ${functionName(op)}${generic}(${list}): ${resultType(op)} {\n${body(op)}\n}`;
 }
 
-const isMethod = (op) => op.method && !op.writes && ['tensor', 'value'].includes(op.args[0]?.kind);
+const isMethod = op => op.method && !op.writes && ['tensor', 'value'].includes(op.args[0]?.kind);
 
 function declareMethod(op) {
   const list = parameters(op).slice(1);
-  const text = list.map((p) => p.type ?? p.text).join(', ');
-  const names = ['this', ...list.map((p) => p.name)].join(', ');
+  const text = list.map(p => p.type ?? p.text).join(', ');
+  const names = ['this', ...list.map(p => p.name)].join(', ');
   return `${doc(op)}\n${op.name}(${text}): ${resultType(op)} { return ${functionName(op)}(${names}); }`;
 }
 
@@ -111,7 +130,10 @@ const typescript = [
   "import type { Tensor } from './tensor';",
   'const ops = native.ops;',
   ...schema.map(declareFunction),
-  `export { ${schema.filter((op) => reserved.has(op.name)).map((op) => `${functionName(op)} as ${op.name}`).join(', ')} };`,
+  `export { ${schema
+    .filter(op => reserved.has(op.name))
+    .map(op => `${functionName(op)} as ${op.name}`)
+    .join(', ')} };`,
   '/** The ops whose first argument is a tensor, as methods. */',
   'export abstract class TensorMethods<D extends DType> {',
   'abstract readonly [kHandle]: Handle;',
@@ -122,13 +144,21 @@ const typescript = [
 
 const dtypeText = { floats: 'float', numbers: 'numeric', integers: 'integer', bools: 'bool', all: 'any' };
 const markdown = ['# Ops', '', 'Generated by `npm run gen` from the op registry. Not edited by hand.'];
-for (const family of new Set(schema.map((op) => op.family))) {
+for (const family of new Set(schema.map(op => op.family))) {
   markdown.push('', `## ${family}`, '', '| op | dtypes | what it computes |', '|---|---|---|');
-  for (const op of schema.filter((o) => o.family === family)) {
-    const call = `${op.name}(${parameters(op).map((p) => p.type ?? p.text).join(', ')})`.replaceAll('|', '\\|');
-    const notes = [op.noGrad && 'no gradient', op.random && 'random', op.guard && 'checks its data while running'];
+  for (const op of schema.filter(o => o.family === family)) {
+    const call = `${op.name}(${parameters(op)
+      .map(p => p.type ?? p.text)
+      .join(', ')})`.replaceAll('|', '\\|');
+    const notes = [
+      op.noGrad && 'no gradient',
+      op.random && 'random',
+      op.guard && 'checks its data while running',
+    ];
     const note = notes.filter(Boolean).join(', ');
-    markdown.push(`| \`${call}\` | ${dtypeText[op.dtypes]} | ${sentence(op).replaceAll('|', '\\|')}${note ? ` (${note})` : ''} |`);
+    markdown.push(
+      `| \`${call}\` | ${dtypeText[op.dtypes]} | ${sentence(op).replaceAll('|', '\\|')}${note ? ` (${note})` : ''} |`,
+    );
   }
 }
 

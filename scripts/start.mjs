@@ -22,7 +22,9 @@ const isRoot = () => process.getuid?.() === 0;
 async function aptInstall(packages) {
   const updated = await run('apt-get', ['update', '-qq']);
   if (updated.code !== 0) return updated;
-  return run('apt-get', ['install', '-y', '-qq', ...packages], { env: { DEBIAN_FRONTEND: 'noninteractive' } });
+  return run('apt-get', ['install', '-y', '-qq', ...packages], {
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
+  });
 }
 
 async function ensureDependencies() {
@@ -71,7 +73,11 @@ async function ensureNative() {
 function newest(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
-    .reduce((time, entry) => Math.max(time, statSync(path.join(entry.parentPath ?? entry.path, entry.name)).mtimeMs), 0);
+    .reduce(
+      (time, entry) =>
+        Math.max(time, statSync(path.join(entry.parentPath ?? entry.path, entry.name)).mtimeMs),
+      0,
+    );
 }
 
 async function ensureTypeScript() {
@@ -83,7 +89,11 @@ async function ensureTypeScript() {
 }
 
 async function ensureData(args) {
-  if (existsSync(dataFolder) || args.some(arg => arg === '--data' || arg.startsWith('--data=') || arg === '--help')) return;
+  if (
+    existsSync(dataFolder) ||
+    args.some(arg => arg === '--data' || arg.startsWith('--data=') || arg === '--help')
+  )
+    return;
   if (!hasApt() || !isRoot()) return;
   console.log(`data: apt-get install ${dataPackage}`);
   const { code } = await aptInstall([dataPackage]);

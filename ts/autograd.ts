@@ -40,7 +40,11 @@ let depth = 0;
 
 type Scalar<A extends readonly TensorLike[]> = (...args: A) => Tensor;
 
-function differentiate<A extends readonly TensorLike[]>(f: Scalar<A>, args: A, wrt: readonly number[]): [Tensor, Tensor[]] {
+function differentiate<A extends readonly TensorLike[]>(
+  f: Scalar<A>,
+  args: A,
+  wrt: readonly number[],
+): [Tensor, Tensor[]] {
   for (const position of wrt) {
     if (!Number.isInteger(position) || !(position in args)) {
       throw new ValueError('grad', `wrt ${String(position)} is out of range for ${args.length} arguments`);
@@ -55,7 +59,7 @@ function differentiate<A extends readonly TensorLike[]>(f: Scalar<A>, args: A, w
     );
     const value = f(...([...leaves] as unknown[] as [...A]));
     const loss = requireHandle('grad', value);
-    const targets = wrt.map((i) => requireHandle('grad', leaves[i]));
+    const targets = wrt.map(i => requireHandle('grad', leaves[i]));
     const found = value.requiresGrad
       ? native.gradients(loss, undefined, targets, createGraph, createGraph)
       : [];

@@ -28,7 +28,7 @@ export function wrap<D extends DType>(handle: Handle): Tensor<D> {
   return construct(handle) as Tensor<D>;
 }
 
-export const wrapAll = (handles: readonly Handle[]): Tensor[] => handles.map((handle) => wrap(handle));
+export const wrapAll = (handles: readonly Handle[]): Tensor[] => handles.map(handle => wrap(handle));
 
 /** The handle of a tensor; anything else goes through, for the op to refuse with its name. */
 export function handleOf(x: unknown): unknown {
@@ -48,7 +48,10 @@ export function checkCallback(op: string, name: string, value: unknown): void {
 /** Refuses options that the op does not have: a misspelt one would change nothing, silently. */
 export function checkOptions(op: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new ValueError(op, `options must be an object with ${known.join(', ')}, got ${inspect(options, { depth: 0 })}`);
+    throw new ValueError(
+      op,
+      `options must be an object with ${known.join(', ')}, got ${inspect(options, { depth: 0 })}`,
+    );
   }
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {

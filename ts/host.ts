@@ -1,5 +1,5 @@
 // Between JavaScript memory and tensors: which typed array serves which dtype, and nested arrays as flat ones.
-import { DTypeError, ShapeError, ValueError } from './errors';
+import { DTypeError, OutOfMemoryError, ShapeError, ValueError } from './errors';
 import type { DType, TypedArray } from './native';
 
 export type { DType, TypedArray } from './native';
@@ -31,8 +31,20 @@ export function checkDType(op: string, dtype: string): void {
   throw new ValueError(op, `dtype must be one of ${known}, got '${String(dtype)}'`);
 }
 
-/** A new array of the kind `read()` gives. */
+/** A new array of the kind `read()` gives. Throws OutOfMemoryError where JavaScript has no array of that size. */
 export function hostArray(dtype: DType, size: number): TypedArray {
+  try {
+    return newArray(dtype, size);
+  } catch (cause) {
+    throw new OutOfMemoryError(
+      'read',
+      `JavaScript has no array of ${size} ${dtype} elements; read it in parts`,
+      { cause },
+    );
+  }
+}
+
+function newArray(dtype: DType, size: number): TypedArray {
   switch (dtype) {
     case 'f32':
     case 'f16':
@@ -84,12 +96,18 @@ export function flatten(data: Nested): { values: (number | bigint | boolean)[]; 
   for (let level: Nested = data; Array.isArray(level); level = (level as readonly Nested[])[0] ?? 0) {
     shape.push(level.length);
     if (shape.length > maxRank) {
-      throw new ShapeError('tensor', `arrays are nested more than ${maxRank} deep; use at most ${maxRank} axes`);
+      throw new ShapeError(
+        'tensor',
+        `arrays are nested more than ${maxRank} deep; use at most ${maxRank} axes`,
+      );
     }
     if (level.length === 0) break;
   }
   if (shape.reduce((size, extent) => size * extent, 1) > maxNested) {
-    throw new ShapeError('tensor', `nested arrays [${shape.join(', ')}] hold more than 2^26 numbers; use a typed array`);
+    throw new ShapeError(
+      'tensor',
+      `nested arrays [${shape.join(', ')}] hold more than 2^26 numbers; use a typed array`,
+    );
   }
   const values: (number | bigint | boolean)[] = [];
   const visit = (level: Nested, depth: number): void => {
@@ -106,12 +124,16 @@ export function flatten(data: Nested): { values: (number | bigint | boolean)[]; 
 }
 
 const ragged = (shape: readonly number[], depth: number): ShapeError =>
-  new ShapeError('tensor', `nested arrays differ in length at depth ${depth}; expected [${shape.join(', ')}]`);
+  new ShapeError(
+    'tensor',
+    `nested arrays differ in length at depth ${depth}; expected [${shape.join(', ')}]`,
+  );
 
 /** f32 for numbers, bool for booleans, i64 for bigints. */
 export function inferDType(values: readonly (number | bigint | boolean)[]): DType {
-  const kinds = new Set(values.map((value) => typeof value));
-  if (kinds.size > 1) throw new DTypeError('tensor', `mixed ${[...kinds].join(' and ')} elements; give a dtype`);
+  const kinds = new Set(values.map(value => typeof value));
+  if (kinds.size > 1)
+    throw new DTypeError('tensor', `mixed ${[...kinds].join(' and ')} elements; give a dtype`);
   return kinds.has('boolean') ? 'bool' : kinds.has('bigint') ? 'i64' : 'f32';
 }
 
@@ -130,7 +152,10 @@ function checkWhole(value: number | bigint | boolean, index: number, dtype: DTyp
       ? BigInt.asIntN(64, value) === value
       : (typeof value === 'bigint' || Number.isInteger(value)) && value >= limit[0] && value <= limit[1];
   if (!fits) {
-    throw new ValueError('tensor', `element ${index} is ${value}; ${dtype} holds integers ${limit[0]}..${limit[1]}`);
+    throw new ValueError(
+      'tensor',
+      `element ${index} is ${value}; ${dtype} holds integers ${limit[0]}..${limit[1]}`,
+    );
   }
 }
 

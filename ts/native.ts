@@ -139,7 +139,8 @@ function watchFaults(addon: Native): void {
   addon.watch(probe, () => {
     setTimeout(() => {
       const error = addon.takeFault();
-      if (error !== undefined) process.emitWarning(`a failure that nothing read: ${error.message}`, 'HebbWarning');
+      if (error !== undefined)
+        process.emitWarning(`a failure that nothing read: ${error.message}`, 'HebbWarning');
     }, WARNING_MS).unref();
   });
 }

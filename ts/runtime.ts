@@ -58,13 +58,13 @@ export const isa = (): string => native.isa();
  */
 export function flush(): Promise<void> {
   return new Promise((resolve, reject) => {
-    native.flush((error) => (error === undefined ? resolve() : reject(error)), true);
+    native.flush(error => (error === undefined ? resolve() : reject(error)), true);
   });
 }
 
 /** As `flush()`, without reporting failures: a point in the queue to wait for. */
 export function reached(): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise(resolve => {
     native.flush(() => resolve(), false);
   });
 }

@@ -101,7 +101,10 @@ export class State<D extends DType = DType> implements TensorLike<D> {
   #flatShape(value: TensorData): { shape?: readonly number[] } {
     if (!ArrayBuffer.isView(value)) return {};
     if (value.length !== this.size && value.length !== 1) {
-      throw new ShapeError('assign', `${value.length} values do not fit a state of shape [${this.shape.join(', ')}]`);
+      throw new ShapeError(
+        'assign',
+        `${value.length} values do not fit a state of shape [${this.shape.join(', ')}]`,
+      );
     }
     return value.length === this.size ? { shape: this.shape } : {};
   }

@@ -3,7 +3,16 @@ import { inspect } from 'node:util';
 import { ShapeError, StateError, ValueError } from './errors';
 import { checkOptions, handleOf, kHandle, setTensorClass, wrap } from './handle';
 import type { TensorLike } from './handle';
-import { checkDType, fill, flatten, hostArray, hostDType, inferDType, isTypedArray, typedArrayDType } from './host';
+import {
+  checkDType,
+  fill,
+  flatten,
+  hostArray,
+  hostDType,
+  inferDType,
+  isTypedArray,
+  typedArrayDType,
+} from './host';
 import type { HostArrays, Nested } from './host';
 import { native } from './native';
 import type { DType, Handle, TypedArray } from './native';
@@ -76,7 +85,7 @@ export class Tensor<D extends DType = DType> extends TensorMethods<D> implements
   async read(): Promise<HostArrays[D]> {
     const [target, source] = this.#forHost();
     const pending = new Promise<void>((resolve, reject) => {
-      native.read(source[kHandle], target, (error) => (error === undefined ? resolve() : reject(error)));
+      native.read(source[kHandle], target, error => (error === undefined ? resolve() : reject(error)));
     });
     if (source !== this) source.dispose();
     await pending;
@@ -162,7 +171,7 @@ export class Tensor<D extends DType = DType> extends TensorMethods<D> implements
   }
 }
 
-setTensorClass((handle) => new Tensor(handle));
+setTensorClass(handle => new Tensor(handle));
 
 /** Data for `tensor()`: nested arrays, or a typed array, which is copied. */
 export type TensorData = Nested | TypedArray;

@@ -1,4 +1,5 @@
-// Reverse mode: nodes in decreasing creation order, contributions to a node summed in creation order of their makers.
+// Reverse mode: nodes in decreasing creation order, contributions to a node summed in creation order of their
+// makers.
 #include "autograd/engine.h"
 
 #include <algorithm>
@@ -38,8 +39,9 @@ Tensor total(std::vector<Contribution>& list) {
 
 Tensor checked_seed(const Tensor& root, const Tensor& seed) {
   if (!root.requires_grad()) {
-    throw Error(ErrorKind::kState, "backward",
-                "the loss does not depend on anything that requires a gradient; use parameters or valueAndGrad");
+    throw Error(
+        ErrorKind::kState, "backward",
+        "the loss does not depend on anything that requires a gradient; use parameters or valueAndGrad");
   }
   if (!seed) {
     if (root.size() != 1) {
@@ -50,7 +52,8 @@ Tensor checked_seed(const Tensor& root, const Tensor& seed) {
   }
   if (seed.shape() != root.shape()) {
     throw Error(ErrorKind::kShape, "backward",
-                "the seed has shape " + seed.shape().text() + ", the loss " + root.shape().text() + "; they must be equal");
+                "the seed has shape " + seed.shape().text() + ", the loss " + root.shape().text() +
+                    "; they must be equal");
   }
   return seed;
 }
@@ -114,8 +117,9 @@ class Walker {
   void step(Pending& pending) {
     Node& node = *pending.node;
     if (node.released()) {
-      throw Error(ErrorKind::kState, "backward",
-                  "the graph was freed by an earlier backward; pass keepGraph: true to that call to walk it twice");
+      throw Error(
+          ErrorKind::kState, "backward",
+          "the graph was freed by an earlier backward; pass keepGraph: true to that call to walk it twice");
     }
     Grads dys;
     for (auto& list : pending.outputs) dys.push_back(total(list));
@@ -138,7 +142,8 @@ class Walker {
     }
   }
 
-  // The kept outputs with their place in the tape again, so that a gradient written with y can be differentiated.
+  // The kept outputs with their place in the tape again, so that a gradient written with y can be
+  // differentiated.
   static std::vector<Tensor> outputs_of(const std::shared_ptr<Node>& node) {
     std::vector<Tensor> ys;
     for (size_t i = 0; i < node->outputs().size(); ++i) {
@@ -157,8 +162,9 @@ class Walker {
   static Tensor fitted(const Edge& edge, const Tensor& grad) {
     const auto& output = edge.node->outputs()[static_cast<size_t>(edge.output)];
     if (grad.shape() != output.shape) {
-      throw Error(ErrorKind::kInternal, "backward",
-                  "a gradient of shape " + grad.shape().text() + " for a value of shape " + output.shape.text());
+      throw Error(
+          ErrorKind::kInternal, "backward",
+          "a gradient of shape " + grad.shape().text() + " for a value of shape " + output.shape.text());
     }
     return grad.dtype() == output.dtype ? grad : arithmetic.cast(grad, output.dtype);
   }
@@ -178,7 +184,8 @@ Grads walk_back(const Tensor& root, const Tensor& seed, const std::vector<Tensor
 }
 
 std::shared_ptr<Node> leaf_node(DType dtype, const Shape& shape, Backward backward) {
-  return std::make_shared<Node>(std::vector<Edge>{}, std::move(backward), std::vector<Node::Output>{{dtype, shape, {}}});
+  return std::make_shared<Node>(std::vector<Edge>{}, std::move(backward),
+                                std::vector<Node::Output>{{dtype, shape, {}}});
 }
 
 }  // namespace
@@ -191,12 +198,13 @@ Tensor read_state(State& state) {
   auto node = state.leaf.lock();
   if (!node) {
     std::weak_ptr<State> cell = state.weak_from_this();
-    node = leaf_node(state.dtype(), state.shape(), [cell](const Grads& dys, const std::vector<Tensor>&) -> Grads {
-      if (auto target = cell.lock()) {
-        target->set_grad(target->grad() ? arithmetic.add(target->grad(), dys[0]) : dys[0]);
-      }
-      return {};
-    });
+    node = leaf_node(state.dtype(), state.shape(),
+                     [cell](const Grads& dys, const std::vector<Tensor>&) -> Grads {
+                       if (auto target = cell.lock()) {
+                         target->set_grad(target->grad() ? arithmetic.add(target->grad(), dys[0]) : dys[0]);
+                       }
+                       return {};
+                     });
     state.leaf = node;
   }
   value.set_edge({node, 0});
@@ -208,7 +216,8 @@ Tensor leaf(const Tensor& x) {
     throw Error(ErrorKind::kDType, "grad", std::string("needs a float dtype, got ") + dtype_name(x.dtype()));
   }
   Tensor result = x.detached();
-  result.set_edge({leaf_node(x.dtype(), x.shape(), [](const Grads&, const std::vector<Tensor>&) { return Grads{}; }), 0});
+  result.set_edge(
+      {leaf_node(x.dtype(), x.shape(), [](const Grads&, const std::vector<Tensor>&) { return Grads{}; }), 0});
   return result;
 }
 

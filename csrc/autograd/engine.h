@@ -28,8 +28,8 @@ struct Walk {
   bool keep_graph = false;
 };
 
-// Accumulates d root / d state into the .grad of every state the root depends on. `seed` is d/d root: undefined means 1
-// for a root of one element.
+// Accumulates d root / d state into the .grad of every state the root depends on. `seed` is d/d root:
+// undefined means 1 for a root of one element.
 void backward(const Tensor& root, const Tensor& seed, Walk walk);
 
 // d root / d target for each target (undefined where the root does not depend on it); states are left alone.

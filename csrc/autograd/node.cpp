@@ -1,6 +1,7 @@
 // The life of tape nodes: creation order, recording, and freeing without recursion.
 #include "autograd/node.h"
 
+#include <new>
 #include <utility>
 
 #include "core/error.h"
@@ -12,23 +13,25 @@ namespace {
 thread_local bool enabled = true;
 thread_local uint64_t next_order = 1;
 
-// What dying nodes held. A tape may be a million nodes deep: each destructor hands its parts to one loop instead of
-// destroying them itself, so the stack stays flat.
+// What dying nodes held. A tape may be a million nodes deep: each destructor hands its parts to one loop
+// instead of destroying them itself, so the stack stays flat.
 struct Remains {
   std::vector<Edge> inputs;
   Backward backward;
-  std::vector<Node::Output> outputs;
 };
 thread_local std::vector<Remains>* draining = nullptr;
 
-void bury(Remains remains) {
-  if (draining != nullptr) {
-    draining->push_back(std::move(remains));
-    return;
-  }
+// Called by destructors: without memory for the list, the parts die here, one call deeper.
+void bury(Remains remains) noexcept {
   std::vector<Remains> pending;
-  pending.push_back(std::move(remains));
-  draining = &pending;
+  const bool outermost = draining == nullptr;
+  if (outermost) draining = &pending;
+  try {
+    draining->push_back(std::move(remains));
+  } catch (const std::bad_alloc&) {
+    remains = {};
+  }
+  if (!outermost) return;
   while (!pending.empty()) {
     Remains next = std::move(pending.back());
     pending.pop_back();
@@ -43,7 +46,10 @@ bool grad_enabled() { return enabled; }
 bool set_grad_enabled(bool value) { return std::exchange(enabled, value); }
 
 Node::Node(std::vector<Edge> inputs, Backward backward, std::vector<Output> outputs)
-    : order_(next_order++), inputs_(std::move(inputs)), backward_(std::move(backward)), outputs_(std::move(outputs)) {}
+    : order_(next_order++),
+      inputs_(std::move(inputs)),
+      backward_(std::move(backward)),
+      outputs_(std::move(outputs)) {}
 
 Node::~Node() {
   if (!released_) release();
@@ -51,11 +57,9 @@ Node::~Node() {
 
 void Node::release() {
   released_ = true;
-  Remains remains{std::exchange(inputs_, {}), std::exchange(backward_, nullptr), {}};
-  for (auto& output : outputs_) {
-    if (output.kept) remains.outputs.push_back({output.dtype, output.shape, std::exchange(output.kept, {})});
-  }
-  bury(std::move(remains));
+  // Shapes and dtypes stay, for messages of walks that come too late.
+  for (auto& output : outputs_) output.kept = {};
+  bury({std::exchange(inputs_, {}), std::exchange(backward_, nullptr)});
 }
 
 bool any_requires_grad(const std::vector<Tensor>& inputs) {

@@ -56,22 +56,25 @@ bool any_requires_grad(const std::vector<Tensor>& inputs);
 // Puts node `n` behind the float outputs `ys`. `keep[i]` says whether the closure reads output i.
 void attach(std::vector<Tensor>& ys, const std::vector<Tensor>& inputs, bool keep, Backward backward);
 
-// Records y = f(inputs). The closure is (dy) -> Grads or (dy, y) -> Grads and must not capture y: it is given, so that
-// the node does not own itself; with the first form y is not kept alive. dy is always defined.
+// Records y = f(inputs). The closure is (dy) -> Grads or (dy, y) -> Grads and must not capture y: it is
+// given, so that the node does not own itself; with the first form y is not kept alive. dy is always defined.
 template <class F>
 Tensor record(Tensor y, std::vector<Tensor> inputs, F closure) {
   if (!grad_enabled() || !any_requires_grad(inputs)) return y;
   std::vector<Tensor> ys{std::move(y)};
   if constexpr (std::is_invocable_v<F, const Tensor&>) {
-    attach(ys, inputs, false, [f = std::move(closure)](const Grads& dys, const std::vector<Tensor>&) { return f(dys[0]); });
+    attach(ys, inputs, false,
+           [f = std::move(closure)](const Grads& dys, const std::vector<Tensor>&) { return f(dys[0]); });
   } else {
-    attach(ys, inputs, true,
-           [f = std::move(closure)](const Grads& dys, const std::vector<Tensor>& kept) { return f(dys[0], kept[0]); });
+    attach(ys, inputs, true, [f = std::move(closure)](const Grads& dys, const std::vector<Tensor>& kept) {
+      return f(dys[0], kept[0]);
+    });
   }
   return ys[0];
 }
 
-// Several outputs: the closure is (dys, ys) -> Grads; a dy is undefined where nothing downstream used that output.
+// Several outputs: the closure is (dys, ys) -> Grads; a dy is undefined where nothing downstream used that
+// output.
 template <class F>
 std::vector<Tensor> record_many(std::vector<Tensor> ys, std::vector<Tensor> inputs, F closure) {
   if (grad_enabled() && any_requires_grad(inputs)) attach(ys, inputs, true, Backward(std::move(closure)));

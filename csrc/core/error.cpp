@@ -11,7 +11,8 @@ Error::Error(ErrorKind kind, std::string op, std::string detail)
     : kind_(kind), op_(std::move(op)), detail_(std::move(detail)), message_(op_ + ": " + detail_) {}
 
 const char* kind_name(ErrorKind kind) {
-  constexpr const char* kNames[] = {"shape", "dtype", "device", "memory", "value", "state", "data", "internal"};
+  constexpr const char* kNames[] = {"shape", "dtype", "device", "memory",
+                                    "value", "state", "data",   "internal"};
   return kNames[static_cast<int>(kind)];
 }
 

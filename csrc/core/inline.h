@@ -1,5 +1,6 @@
-// HEBB_INLINE: for functions in headers that kernel translation units share. They are compiled once per instruction
-// set, so an out-of-line copy merged by the linker could run AVX-512 code on a machine without it.
+// HEBB_INLINE: for functions in headers that kernel translation units share. They are compiled once per
+// instruction set, so an out-of-line copy merged by the linker could run AVX-512 code on a machine without
+// it.
 #pragma once
 
 #define HEBB_INLINE [[gnu::always_inline]] inline

@@ -1,4 +1,5 @@
-// Philox4x32-10, the counter-based generator (Salmon, Moraes, Dror, Shaw 2011): the same words on every device.
+// Philox4x32-10, the counter-based generator (Salmon, Moraes, Dror, Shaw 2011): the same words on every
+// device.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@ struct PhiloxWords {
   uint32_t w[4];
 };
 
-// The four words of block `counter` under `seed`. Element i of a draw at offset o is word i % 4 of block o + i / 4.
+// The four words of block `counter` under `seed`. Element i of a draw at offset o is word i % 4 of block o +
+// i / 4.
 HEBB_INLINE PhiloxWords philox(uint64_t seed, uint64_t counter) {
   uint32_t c0 = static_cast<uint32_t>(counter), c1 = static_cast<uint32_t>(counter >> 32), c2 = 0, c3 = 0;
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);

@@ -50,7 +50,9 @@ int64_t Shape::size() const {
   return size;
 }
 
-bool Shape::operator==(const Shape& other) const { return std::equal(begin(), end(), other.begin(), other.end()); }
+bool Shape::operator==(const Shape& other) const {
+  return std::equal(begin(), end(), other.begin(), other.end());
+}
 
 std::string Shape::text() const {
   std::string result = "[";
@@ -79,8 +81,9 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
     const int64_t x = axis < lead_a ? 1 : a[axis - lead_a];
     const int64_t y = axis < lead_b ? 1 : b[axis - lead_b];
     if (x != y && x != 1 && y != 1) {
-      throw Error(ErrorKind::kShape, op,
-                  "shapes " + a.text() + " and " + b.text() + " do not broadcast; extents must be equal or 1");
+      throw Error(
+          ErrorKind::kShape, op,
+          "shapes " + a.text() + " and " + b.text() + " do not broadcast; extents must be equal or 1");
     }
     result[axis] = x == 1 ? y : x;
   }
@@ -94,7 +97,8 @@ int normal_axis(const char* op, int64_t axis, const Shape& shape) {
         rank == 0 ? "a tensor without axes takes none"
                   : text("use %lld..%lld", static_cast<long long>(-rank), static_cast<long long>(rank - 1));
     throw Error(ErrorKind::kValue, op,
-                text("axis %lld is out of range for shape ", static_cast<long long>(axis)) + shape.text() + "; " + range);
+                text("axis %lld is out of range for shape ", static_cast<long long>(axis)) + shape.text() +
+                    "; " + range);
   }
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }

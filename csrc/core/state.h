@@ -1,4 +1,5 @@
-// State: what changes. A cell with identity, a fixed address and a version; reading it gives a snapshot that never does.
+// State: what changes. A cell with identity, a fixed address and a version; reading it gives a snapshot that
+// never does.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,8 @@ class State : public std::enable_shared_from_this<State> {
   Tensor snapshot();
   // The snapshot storage that a write must first move away, null where none is alive.
   std::shared_ptr<Storage> live_snapshot() const { return snapshot_.lock(); }
-  // The cell's own memory, for commands that write it. Call after the live snapshot has moved; counts a version.
+  // The cell's own memory, for commands that write it. Call after the live snapshot has moved; counts a
+  // version.
   Tensor writable();
 
   bool requires_grad() const { return requires_grad_; }

@@ -1,4 +1,5 @@
-// Storage: reference-counted memory of one device, or one constant that takes no memory until a kernel needs it.
+// Storage: reference-counted memory of one device, or one constant that takes no memory until a kernel needs
+// it.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +14,9 @@ enum class Device : uint8_t { kCpu, kCuda };
 
 class Allocator;
 
-// A piece of memory as an allocator hands it out. Commands in flight hold plain pointers: memory and header are reused
-// only by commands submitted later to the same queue. They may use `fault` of a header, its other fields are of now.
+// A piece of memory as an allocator hands it out. Commands in flight hold plain pointers: memory and header
+// are reused only by commands submitted later to the same queue. They may use `fault` of a header, its other
+// fields are of now.
 struct Block {
   void* data = nullptr;
   size_t capacity = 0;
@@ -35,8 +37,8 @@ class Allocator {
   virtual size_t trim() = 0;
 };
 
-// Exactly one of block and constant holds the value. A state that is written moves a snapshot's storage to another
-// block, so views share the Storage and reach the memory through it.
+// Exactly one of block and constant holds the value. A state that is written moves a snapshot's storage to
+// another block, so views share the Storage and reach the memory through it.
 class Storage {
  public:
   explicit Storage(double constant) : constant_(constant) {}

@@ -5,12 +5,10 @@ namespace hebb::kernels {
 
 #define HEBB_DECLARE(family) void fill_##family();
 #define HEBB_CALL(family) fill_##family();
-#define HEBB_TABLE(isa)                     \
-  namespace isa {                           \
-  HEBB_KERNEL_FAMILIES(HEBB_DECLARE)        \
-  static void all() {                       \
-    HEBB_KERNEL_FAMILIES(HEBB_CALL)         \
-  }                                         \
+#define HEBB_TABLE(isa)                                 \
+  namespace isa {                                       \
+  HEBB_KERNEL_FAMILIES(HEBB_DECLARE)                    \
+  static void all() { HEBB_KERNEL_FAMILIES(HEBB_CALL) } \
   }
 
 #if defined(__x86_64__)

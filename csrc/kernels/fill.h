@@ -5,7 +5,8 @@
 
 namespace hebb::kernels {
 
-// Each name is a file kernels/cpu/<name>.cpp that defines `void fill_<name>()` in the namespace of its instruction set.
+// Each name is a file kernels/cpu/<name>.cpp that defines `void fill_<name>()` in the namespace of its
+// instruction set.
 #define HEBB_KERNEL_FAMILIES(X) \
   X(elementwise)                \
   X(copy)                       \

@@ -7,8 +7,8 @@
 
 namespace hebb::kernels {
 
-// The seed operand is {seed, base}: draws read word i of the stream that starts at block base + `counter`, so that a
-// replayed command can move on while its parameters stay; f64 draws and integers read words 2i and 2i
+// The seed operand is {seed, base}: draws read word i of the stream that starts at block base + `counter`, so
+// that a replayed command can move on while its parameters stay; f64 draws and integers read words 2i and 2i
 // + 1.
 struct UniformParams {
   int64_t counter;

@@ -72,7 +72,8 @@ Shape output_shape(const char* op, const Convolution& conv, const Shape& image, 
   for (int axis = 0; axis < 2; ++axis) {
     const int64_t extent = std::max<int64_t>(image[axis + 1] + conv.window.padding(axis), 1);
     if (__builtin_mul_overflow(padded, extent, &padded) || padded > kMostPadded) {
-      shape_error(op, "images " + image.text() + " have more than 2^40 elements with their padding; use less");
+      shape_error(op,
+                  "images " + image.text() + " have more than 2^40 elements with their padding; use less");
     }
   }
   return {image[0], windows_along(op, conv.window, 0, image[1]), windows_along(op, conv.window, 1, image[2]),

@@ -36,9 +36,9 @@ void Environment::make_current() {
 }
 
 void Environment::set_seed(uint64_t seed) {
-  const Tensor value = concat({Tensor::constant(DType::kI64, static_cast<double>(seed), {1}),
-                               Tensor::constant(DType::kI64, 0, {1})},
-                              0);
+  const Tensor value = concat(
+      {Tensor::constant(DType::kI64, static_cast<double>(seed), {1}), Tensor::constant(DType::kI64, 0, {1})},
+      0);
   if (!seed_) {
     seed_ = make_state(value);
   } else {

@@ -24,7 +24,8 @@ class Environment {
 
   // Restarts the random numbers: the same seed gives the same draws in program order.
   void set_seed(uint64_t seed);
-  // The seed and the base that counters are added to, 0 here (i64 [2]), and the first counter of the next `blocks` Philox blocks.
+  // The seed and the base that counters are added to, 0 here (i64 [2]), and the first counter of the next
+  // `blocks` Philox blocks.
   const std::shared_ptr<State>& seed_cell() const { return seed_; }
   uint64_t advance(uint64_t blocks);
   uint64_t counter() const { return counter_; }

@@ -36,13 +36,14 @@ void append(std::vector<Operand>& operands, const std::vector<Tensor>& tensors, 
   }
 }
 
-void send(const stream::Slot& slot, const std::vector<Tensor>& written, Role role, const std::vector<Tensor>& inputs,
-          ParamView params) {
+void send(const stream::Slot& slot, const std::vector<Tensor>& written, Role role,
+          const std::vector<Tensor>& inputs, ParamView params) {
   std::vector<Operand> operands;
   operands.reserve(written.size() + inputs.size());
   append(operands, written, role);
   append(operands, inputs, Role::kIn);
-  stream::Stream::current().submit(slot, operands.data(), static_cast<int>(operands.size()), params.data, params.size);
+  stream::Stream::current().submit(slot, operands.data(), static_cast<int>(operands.size()), params.data,
+                                   params.size);
 }
 
 }  // namespace
@@ -59,12 +60,13 @@ void submit(const stream::Slot& slot, const std::vector<Tensor>& outputs, const 
   send(slot, outputs, Role::kOut, inputs, params);
 }
 
-void submit_into(const stream::Slot& slot, const Tensor& target, const std::vector<Tensor>& inputs, ParamView params) {
+void submit_into(const stream::Slot& slot, const Tensor& target, const std::vector<Tensor>& inputs,
+                 ParamView params) {
   send(slot, {target}, Role::kInOut, inputs, params);
 }
 
-void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates, const std::vector<Tensor>& inputs,
-                   ParamView params) {
+void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates,
+                   const std::vector<Tensor>& inputs, ParamView params) {
   send(slot, updates, Role::kInOut, inputs, params);
 }
 
@@ -88,7 +90,8 @@ std::shared_ptr<State> make_state(const Tensor& x) {
 
 void assign(State& state, const Tensor& x) {
   if (broadcast_shapes("assign", x.shape(), state.shape()) != state.shape()) {
-    shape_error("assign", "a value of shape " + x.shape().text() + " does not fit a state of shape " + state.shape().text());
+    shape_error("assign", "a value of shape " + x.shape().text() + " does not fit a state of shape " +
+                              state.shape().text());
   }
   Shape strides = state.shape();
   const int lead = state.shape().rank() - x.rank();

@@ -49,8 +49,8 @@ void submit(const stream::Slot& slot, const std::vector<Tensor>& outputs, const 
   submit(slot, outputs, inputs, ParamView{&params, sizeof params});
 }
 
-// The memory of a state, to be given to submit as an output or, with kInOut semantics, as `updates`. A snapshot that is
-// alive is first moved to a memory of its own.
+// The memory of a state, to be given to submit as an output or, with kInOut semantics, as `updates`. A
+// snapshot that is alive is first moved to a memory of its own.
 Tensor writable(State& state);
 
 // A new cell with the value of x.
@@ -63,12 +63,13 @@ void assign(State& state, const Tensor& x);
 void submit_into(const stream::Slot& slot, const Tensor& target, const std::vector<Tensor>& inputs,
                  ParamView params = {});
 
-// As submit, for kernels that read and write their first operands: `updates` come first, then outputs, then inputs.
-void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates, const std::vector<Tensor>& inputs,
-                   ParamView params);
+// As submit, for kernels that read and write their first operands: `updates` come first, then outputs, then
+// inputs.
+void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates,
+                   const std::vector<Tensor>& inputs, ParamView params);
 
-// The seed cell of the current stream's generator (i64 [2]: seed, base) and the counter where a draw of `count` elements starts:
-// taken at the call, in program order. A block of four words serves four elements.
+// The seed cell of the current stream's generator (i64 [2]: seed, base) and the counter where a draw of
+// `count` elements starts: taken at the call, in program order. A block of four words serves four elements.
 struct Draw {
   Tensor seed;
   int64_t counter;

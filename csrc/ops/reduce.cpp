@@ -104,8 +104,8 @@ double var_divisor(const ReducePlan& plan, int64_t correction) {
   return std::fmax(0, static_cast<double>(plan.count()) - static_cast<double>(correction));
 }
 
-// The corrected two-pass variance (Chan, Golub, LeVeque 1983): squares around the mean, less the square of what the
-// mean was rounded by. One pass over x and x^2 would lose all digits where mean >> std.
+// The corrected two-pass variance (Chan, Golub, LeVeque 1983): squares around the mean, less the square of
+// what the mean was rounded by. One pass over x and x^2 would lose all digits where mean >> std.
 Tensor run_var(const ReducePlan& plan, DType from, DType to, double divisor) {
   const auto count = static_cast<double>(plan.count());
   const Tensor center = plan.pass_result(compute_type(from));

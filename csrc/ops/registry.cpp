@@ -33,7 +33,8 @@ bool admits(DTypes dtypes, DType dtype) {
 }
 
 const char* wanted(DTypes dtypes) {
-  constexpr const char* kWanted[] = {"a float dtype", "a numeric dtype", "an integer dtype", "bool", "any dtype"};
+  constexpr const char* kWanted[] = {"a float dtype", "a numeric dtype", "an integer dtype", "bool",
+                                     "any dtype"};
   return kWanted[static_cast<int>(dtypes)];
 }
 
@@ -44,17 +45,18 @@ void check_tensor(const OpSpec& spec, const ArgSpec& arg, const Tensor& x) {
     dtype_error(spec.name.c_str(), which + wanted(dtypes) + ", got " + dtype_name(x.dtype()));
   }
   if (spec.no_grad && autograd::grad_enabled() && x.requires_grad()) {
-    throw Error(ErrorKind::kState, spec.name, arg.name + " requires a gradient, which " + spec.name +
-                                                  " has none of; use detach() or noGrad()");
+    throw Error(
+        ErrorKind::kState, spec.name,
+        arg.name + " requires a gradient, which " + spec.name + " has none of; use detach() or noGrad()");
   }
 }
 
 std::vector<OpSpec> build() {
   std::vector<OpSpec> all;
-#define HEBB_ADD(name)                           \
-  for (auto& spec : name##_ops()) {              \
-    spec.family = #name;                         \
-    all.push_back(std::move(spec));              \
+#define HEBB_ADD(name)              \
+  for (auto& spec : name##_ops()) { \
+    spec.family = #name;            \
+    all.push_back(std::move(spec)); \
   }
   HEBB_OP_FAMILIES(HEBB_ADD)
 #undef HEBB_ADD

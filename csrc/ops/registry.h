@@ -1,5 +1,5 @@
-// The op registry: one line per op, its types deduced from the function pointer. The binding calls ops through it and
-// exports it as the schema from which the TypeScript declarations are generated.
+// The op registry: one line per op, its types deduced from the function pointer. The binding calls ops
+// through it and exports it as the schema from which the TypeScript declarations are generated.
 #pragma once
 
 #include <functional>
@@ -31,8 +31,9 @@ enum class ArgKind {
   kStates           // State[], written in place
 };
 
-using Argument = std::variant<std::monostate, Tensor, std::vector<Tensor>, Value, double, int64_t, bool,
-                              std::vector<int64_t>, Axes, DType, std::string, std::vector<std::shared_ptr<State>>>;
+using Argument =
+    std::variant<std::monostate, Tensor, std::vector<Tensor>, Value, double, int64_t, bool,
+                 std::vector<int64_t>, Axes, DType, std::string, std::vector<std::shared_ptr<State>>>;
 
 // Which dtypes an op's tensors may have; refusals come from here, never from code in an op.
 enum class DTypes { kFloats, kNumbers, kIntegers, kBools, kAll };
@@ -43,8 +44,8 @@ enum class Result { kSame, kPromote, kBool, kI32, kArgument };
 struct ArgSpec {
   std::string name;
   ArgKind kind = ArgKind::kTensor;
-  std::string fallback;           // the default as a JavaScript literal; empty where the argument is required
-  std::optional<DTypes> dtypes;   // where they differ from the op's
+  std::string fallback;          // the default as a JavaScript literal; empty where the argument is required
+  std::optional<DTypes> dtypes;  // where they differ from the op's
   std::vector<std::string> choices;  // for kText: the words accepted
 };
 
@@ -55,20 +56,20 @@ struct OpSpec {
   DTypes dtypes;
   Result result;
   std::vector<ArgSpec> args;
-  bool many = false;      // returns several tensors
-  bool writes = false;    // returns none: writes its states
-  bool no_grad = false;   // a float result without a gradient: throws where an input requires one
+  bool many = false;     // returns several tensors
+  bool writes = false;   // returns none: writes its states
+  bool no_grad = false;  // a float result without a gradient: throws where an input requires one
   bool random = false;
-  bool guard = false;     // may fail while running
-  bool method = true;     // also a method of Tensor
+  bool guard = false;  // may fail while running
+  bool method = true;  // also a method of Tensor
   std::function<std::vector<Tensor>(const std::vector<Argument>&)> call;
 };
 
 // An argument's name, and its default where it has one.
 struct Arg {
   ArgSpec spec;
-  Arg of(DTypes dtypes) &&;                            // a dtype class of its own
-  Arg among(std::vector<std::string> choices) &&;      // the words a text argument accepts
+  Arg of(DTypes dtypes) &&;                        // a dtype class of its own
+  Arg among(std::vector<std::string> choices) &&;  // the words a text argument accepts
 };
 Arg arg(const char* name);
 Arg arg(const char* name, double fallback);
@@ -149,7 +150,8 @@ struct Deduce<std::vector<std::shared_ptr<State>>> {
 };
 
 template <class R, class... A, size_t... I>
-std::vector<Tensor> invoke_op(R (*function)(A...), const std::vector<Argument>& args, std::index_sequence<I...>) {
+std::vector<Tensor> invoke_op(R (*function)(A...), const std::vector<Argument>& args,
+                              std::index_sequence<I...>) {
   if constexpr (std::is_void_v<R>) {
     function(Deduce<std::decay_t<A>>::get(args[I])...);
     return {};
@@ -162,8 +164,8 @@ std::vector<Tensor> invoke_op(R (*function)(A...), const std::vector<Argument>& 
 
 // One registry line. The number of names must match the function: a wrong arity does not compile.
 template <class R, class... A, class... Names>
-OpSpec op(const char* name, R (*function)(A...), DTypes dtypes, Result result, unsigned flags, const char* doc,
-          Names... names) {
+OpSpec op(const char* name, R (*function)(A...), DTypes dtypes, Result result, unsigned flags,
+          const char* doc, Names... names) {
   static_assert(sizeof...(A) == sizeof...(Names), "an op names each of its arguments");
   static_assert(std::is_void_v<R> || std::is_same_v<R, Tensor> || std::is_same_v<R, std::vector<Tensor>>);
   OpSpec spec{name, "", doc, dtypes, result, {std::move(names.spec)...}};

@@ -1,4 +1,5 @@
-// Command: one kernel call as a plain value, and Slot: the kernel family's entry that says what runs on which device.
+// Command: one kernel call as a plain value, and Slot: the kernel family's entry that says what runs on which
+// device.
 #pragma once
 
 #include <cstddef>
@@ -61,8 +62,8 @@ struct Layout {
 
 using Kernel = void (*)(const Command& command, Context& context);
 
-// One formula over contiguous tiles in the compute type: eager element-wise kernels run one, fused programs several.
-// out is of the compute type, or uint8_t where the slot is a predicate.
+// One formula over contiguous tiles in the compute type: eager element-wise kernels run one, fused programs
+// several. out is of the compute type, or uint8_t where the slot is a predicate.
 using TileFunction = void (*)(void* out, const void* const* in, int count, const double* scalars);
 
 // What passes may know of a slot; nothing above kernels/ asks for a slot by name.
@@ -97,7 +98,8 @@ HEBB_INLINE int tile_index(DType compute) {
 inline constexpr int kInlineOperands = 4;
 inline constexpr int kParamBytes = 128;
 
-// Operand order: outputs first, then inputs. `operands` points at inline storage or at a block owned by the queue.
+// Operand order: outputs first, then inputs. `operands` points at inline storage or at a block owned by the
+// queue.
 struct Command {
   const Slot* slot = nullptr;
   int operand_count = 0;

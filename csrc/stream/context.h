@@ -1,4 +1,5 @@
-// Context: what a CPU kernel is given besides its command: threads, scratch memory and a way to report bad data.
+// Context: what a CPU kernel is given besides its command: threads, scratch memory and a way to report bad
+// data.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +39,8 @@ class Context {
 
   HEBB_INLINE int threads() const { return threads_.count; }
 
-  // body(task, thread). A split must not change any sum: partition outputs, or combine fixed chunks in index order.
+  // body(task, thread). A split must not change any sum: partition outputs, or combine fixed chunks in index
+  // order.
   template <class F>
   HEBB_INLINE void parallel(int64_t tasks, F&& body) {
     if (tasks <= 1 || threads_.count == 1) {
@@ -50,7 +52,8 @@ class Context {
         (*static_cast<std::remove_reference_t<F>*>(arg))(task, thread);
       }
     };
-    threads_.run(threads_.pool, threads_.count, tasks, &Call::run, const_cast<void*>(static_cast<const void*>(&body)));
+    threads_.run(threads_.pool, threads_.count, tasks, &Call::run,
+                 const_cast<void*>(static_cast<const void*>(&body)));
   }
 
   // One block a thread: a second call by the same thread gives the same memory, grown where needed.

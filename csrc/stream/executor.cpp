@@ -25,9 +25,7 @@ Executor::Executor(Runtime runtime) : runtime_(runtime), thread_([this] { loop()
 
 Executor::~Executor() {
   stopping_.store(true);
-  {
-    std::lock_guard lock(park_mutex_);
-  }
+  { std::lock_guard lock(park_mutex_); }
   park_signal_.notify_one();
   thread_.join();
 }
@@ -51,9 +49,7 @@ void Executor::wake() {
   // Pairs with park(): either the parked flag is seen here or the new work is seen there.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!parked_.load(std::memory_order_relaxed)) return;
-  {
-    std::lock_guard lock(park_mutex_);
-  }
+  { std::lock_guard lock(park_mutex_); }
   park_signal_.notify_one();
 }
 

@@ -80,7 +80,8 @@ Block* Stream::allocate(size_t bytes) {
 
 Operand Stream::accepted(const Slot& slot, const Operand& operand, std::vector<Block*>& copies) {
   if (operand.role != Role::kIn) return operand;
-  const bool fits = operand.is_constant() ? slot.traits.takes_constants : slot.traits.takes_strides || is_contiguous(operand);
+  const bool fits = operand.is_constant() ? slot.traits.takes_constants
+                                          : slot.traits.takes_strides || is_contiguous(operand);
   if (fits) return operand;
   copies.reserve(copies.size() + 1);
   Block* block = allocate(static_cast<size_t>(operand.size() * item_size(operand.dtype)));
@@ -92,7 +93,8 @@ Operand Stream::accepted(const Slot& slot, const Operand& operand, std::vector<B
   return packed;
 }
 
-void Stream::submit(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes) {
+void Stream::submit(const Slot& slot, const Operand* operands, int count, const void* params,
+                    size_t param_bytes) {
   if (slot.cpu == nullptr) throw Error(ErrorKind::kDevice, slot.name, "no cpu kernel; available: none");
   if (writes_nothing(operands, count)) return;
   std::vector<Block*> copies;
@@ -109,7 +111,8 @@ void Stream::submit(const Slot& slot, const Operand* operands, int count, const 
   for (Block* block : copies) allocator_.release(block);
 }
 
-void Stream::push_command(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes) {
+void Stream::push_command(const Slot& slot, const Operand* operands, int count, const void* params,
+                          size_t param_bytes) {
   Entry& entry = reserve();
   entry.command.slot = &slot;
   entry.command.operand_count = count;

@@ -41,8 +41,8 @@ class Stream {
   // Appends a kernel call; operands are outputs first. Throws Error(kDevice) where the slot has no kernel.
   void submit(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes);
 
-  // What a host task is told: the error that poisoned the block it reads, null for none; it lives as long as the stream. A
-  // task must not throw.
+  // What a host task is told: the error that poisoned the block it reads, null for none; it lives as long as
+  // the stream. A task must not throw.
   using Task = std::function<void(const Error* fault)>;
   // Runs on the executor after everything submitted so far; a stream that ends drops it unrun.
   void then(Task task, const Block* block);
@@ -77,7 +77,8 @@ class Stream {
   };
 
   Operand accepted(const Slot& slot, const Operand& operand, std::vector<Block*>& copies);
-  void push_command(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes);
+  void push_command(const Slot& slot, const Operand* operands, int count, const void* params,
+                    size_t param_bytes);
   Entry& reserve();
   void publish();
   void wait_for(uint64_t ticket);

@@ -206,7 +206,7 @@ TEST(random_dropout_keeps_what_the_words_say) {
         Buffer x(DType::kF32, {count}), y(DType::kF32, {count}), half(DType::kF16, {count}),
             half_y(DType::kF16, {count}), seed(DType::kI64, {2});
         seed.as<int64_t>()[0] = static_cast<int64_t>(kSeed);
-  seed.as<int64_t>()[1] = kBase;
+        seed.as<int64_t>()[1] = kBase;
         for (int64_t i = 0; i < count; ++i) {
           x.as<float>()[i] = i == 5 ? INFINITY : static_cast<float>(i % 64 + 1);
           half.as<hebb::F16>()[i] = hebb::to_f16(static_cast<float>(i % 64 + 1));

@@ -1,5 +1,6 @@
 // LeNet: two convolutions with pooling, then fully connected layers.
 import { ValueError } from '../errors';
+import { checkOptions } from '../handle';
 import { Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, ReLU, sequential } from '../nn';
 import type { Layer } from '../nn';
 import type { Tensor } from '../tensor';
@@ -32,6 +33,7 @@ export class LeNet extends Module implements Layer {
 
   constructor(options: LeNetOptions = {}) {
     super();
+    checkOptions('LeNet', options, ['input', 'classes', 'channels', 'hidden', 'dropout']);
     const {
       input = [28, 28, 1],
       classes = 10,

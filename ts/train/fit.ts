@@ -92,12 +92,6 @@ function check(model: Trainable, given: FitOptions): Settings {
       `dropLast leaves nothing of ${settings.train.size} samples in batches of ${settings.batch}`,
     );
   }
-  if (typeof settings.loss !== 'function') {
-    throw new ValueError(
-      'fit',
-      `loss is ${inspect(settings.loss, { depth: 0 })}; give a function of output and target`,
-    );
-  }
   if (typeof settings.optimizer?.step !== 'function') {
     throw new ValueError(
       'fit',

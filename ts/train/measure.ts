@@ -12,8 +12,11 @@ const known: Readonly<Record<string, Loss>> = { accuracy };
 /** What is measured for each batch: the loss, then the metrics, by name. */
 export type Measures = readonly (readonly [name: string, compute: Loss])[];
 
-/** Throws ValueError for a metric that is unknown or whose name is taken. */
+/** Throws ValueError for a loss that is no function and a metric that is unknown or whose name is taken. */
 export function resolveMeasures(op: string, loss: Loss, metrics: readonly Metric[] = []): Measures {
+  if (typeof loss !== 'function') {
+    throw new ValueError(op, `loss is ${inspect(loss, { depth: 0 })}; give a function of output and target`);
+  }
   const measures = new Map<string, Loss>([['loss', loss]]);
   for (const metric of metrics) {
     const [name, compute] =

@@ -42,10 +42,11 @@ export class Steps {
     const figures = scope(() => {
       const output = this.model.forward(x);
       const loss = lossOf('fit', this.#measures, output, target);
+      const measured = packed('fit', this.#measures, loss, [output, target]);
       loss.backward();
       if (schedule !== undefined) optimizer.lr = schedule(this.#begun);
       optimizer.step();
-      return packed('fit', this.#measures, loss, [output, target]);
+      return measured;
     });
     this.#begun++;
     const values = (figures.read() as Promise<Float32Array>).finally(() => figures.dispose());

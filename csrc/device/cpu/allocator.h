@@ -50,6 +50,8 @@ class CpuAllocator : public Allocator {
 
   // For tests: the nth allocation from now throws; 0 turns it off.
   void set_fail_at(int64_t n) { fail_at_ = n; }
+  // What is left until then.
+  int64_t fail_at() const { return fail_at_; }
 
  private:
   struct Chunk;

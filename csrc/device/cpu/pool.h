@@ -44,8 +44,8 @@ class ThreadPool {
   // Every task in 0..tasks-1 once, on threads 0..count-1.
   void run(int count, int64_t tasks, stream::Threads::Body body, void* arg);
 
-  // Grows with the requests of that thread and is kept until the pool ends. 64-byte aligned. Outside of regions it throws
-  // std::bad_alloc where the system refuses, or for more than the memory cap.
+  // Grows with the requests of that thread and is kept until the pool ends. 64-byte aligned. Outside of
+  // regions it throws std::bad_alloc where the system refuses, or for more than the memory cap.
   void* scratch(int thread, size_t bytes);
 
  private:

@@ -18,7 +18,8 @@ export const schema: readonly OpSchema[] = native.schema();
 
 const library: Readonly<Record<string, unknown>> = { ...hebb };
 
-const isTensorKind = ({ kind }: ArgSchema): boolean => ['tensor', 'tensor?', 'tensors', 'value', 'states'].includes(kind);
+const isTensorKind = ({ kind }: ArgSchema): boolean =>
+  ['tensor', 'tensor?', 'tensors', 'value', 'states'].includes(kind);
 const isOption = (arg: ArgSchema): boolean => !isTensorKind(arg) && arg.fallback !== undefined;
 
 function raw(value: unknown): unknown {
@@ -49,7 +50,10 @@ const wrapped = (handle: unknown): unknown =>
   handle === undefined ? undefined : new hebb.Tensor(handle as ConstructorParameters<typeof hebb.Tensor>[0]);
 
 function declaredCall(op: OpSchema, dice: Dice, held: Held): Call {
-  const positional = [...op.args.filter(isTensorKind), ...op.args.filter(arg => !isTensorKind(arg) && !isOption(arg))];
+  const positional = [
+    ...op.args.filter(isTensorKind),
+    ...op.args.filter(arg => !isTensorKind(arg) && !isOption(arg)),
+  ];
   const args = positional.map(arg => argument(dice, arg, held));
   const optional = op.args.filter(isOption);
   if (optional.length > 0 && dice.chance(0.8)) {
@@ -81,7 +85,18 @@ export function opCall(dice: Dice, held: Held): Call {
 }
 
 // Functions that touch files or the network, loops for whole trainings, and what the fuzzer itself stands on.
-const leftOut = ['io', 'fashionMnist', 'mnist', 'readIdx', 'setMemoryCap', 'setThreads', 'Tensor', 'State', 'scope', 'noGrad'];
+const leftOut = [
+  'io',
+  'fashionMnist',
+  'mnist',
+  'readIdx',
+  'setMemoryCap',
+  'setThreads',
+  'Tensor',
+  'State',
+  'scope',
+  'noGrad',
+];
 
 function exportedFunctions(): [name: string, target: (...args: never[]) => unknown][] {
   const ops = new Set(schema.map(op => op.name));
@@ -100,9 +115,45 @@ function exportedFunctions(): [name: string, target: (...args: never[]) => unkno
 const functions = exportedFunctions();
 
 const optionNames = [
-  ...['bias', 'padding', 'stride', 'dilation', 'groups', 'lr', 'momentum', 'betas', 'eps', 'weightDecay', 'dtype'],
-  ...['shape', 'requiresGrad', 'batch', 'shuffle', 'seed', 'epochs', 'loss', 'optimizer', 'train', 'reduction', 'wrt'],
-  ...['weight', 'ignoreIndex', 'labelSmoothing', 'title', 'width', 'height', 'columns', 'min', 'max', 'steps', 'count'],
+  ...[
+    'bias',
+    'padding',
+    'stride',
+    'dilation',
+    'groups',
+    'lr',
+    'momentum',
+    'betas',
+    'eps',
+    'weightDecay',
+    'dtype',
+  ],
+  ...[
+    'shape',
+    'requiresGrad',
+    'batch',
+    'shuffle',
+    'seed',
+    'epochs',
+    'loss',
+    'optimizer',
+    'train',
+    'reduction',
+    'wrt',
+  ],
+  ...[
+    'weight',
+    'ignoreIndex',
+    'labelSmoothing',
+    'title',
+    'width',
+    'height',
+    'columns',
+    'min',
+    'max',
+    'steps',
+    'count',
+  ],
 ];
 
 const isClass = (name: string): boolean => /(^|\.)[A-Z]/.test(name);
@@ -119,16 +170,36 @@ function functionCall(dice: Dice, held: Held): Call {
     return kind === 4 ? number(dice) : wild(dice, all);
   });
   const run = (): unknown => {
-    const made: unknown = isClass(name) ? Reflect.construct(target, args) : Reflect.apply(target, undefined, args);
-    if (typeof made === 'function') return Reflect.apply(made, undefined, [dice.of(all), dice.of(all)]) as unknown;
-    if (typeof made !== 'object' || made === null || !('forward' in made) || typeof made.forward !== 'function') return made;
+    const made: unknown = isClass(name)
+      ? Reflect.construct(target, args)
+      : Reflect.apply(target, undefined, args);
+    if (typeof made === 'function')
+      return Reflect.apply(made, undefined, [dice.of(all), dice.of(all)]) as unknown;
+    if (
+      typeof made !== 'object' ||
+      made === null ||
+      !('forward' in made) ||
+      typeof made.forward !== 'function'
+    )
+      return made;
     return Reflect.apply(made.forward, made, [dice.of(all)]) as unknown;
   };
   return { name, args, run };
 }
 
 const methods = {
-  tensor: ['read', 'readSync', 'item', 'itemSync', 'toArray', 'detach', 'backward', 'shape', 'size', 'requiresGrad'],
+  tensor: [
+    'read',
+    'readSync',
+    'item',
+    'itemSync',
+    'toArray',
+    'detach',
+    'backward',
+    'shape',
+    'size',
+    'requiresGrad',
+  ],
   state: ['assign', 'read', 'readSync', 'value', 'grad', 'grad=', 'requiresGrad=', 'version'],
 };
 
@@ -178,8 +249,27 @@ function nestedCall(dice: Dice, held: Held): Call {
 
 // The native functions beside the ops, without the declared ones in front of them.
 const doors = [
-  ...['create', 'describe', 'read', 'readSync', 'isDisposed', 'detach', 'stateCreate', 'stateSnapshot', 'stateAssign'],
-  ...['stateGrad', 'stateSetGrad', 'stateSetRequiresGrad', 'stateVersion', 'backward', 'gradients', 'leaf', 'counter'],
+  ...[
+    'create',
+    'describe',
+    'read',
+    'readSync',
+    'isDisposed',
+    'detach',
+    'stateCreate',
+    'stateSnapshot',
+    'stateAssign',
+  ],
+  ...[
+    'stateGrad',
+    'stateSetGrad',
+    'stateSetRequiresGrad',
+    'stateVersion',
+    'backward',
+    'gradients',
+    'leaf',
+    'counter',
+  ],
   ...['memory', 'flush', 'onError', 'watch', 'seed', 'setCounter'],
 ];
 
@@ -205,7 +295,11 @@ function doorCall(dice: Dice, held: Held): Call {
     // A callback that throws would be the caller's own crash.
     const safe = handles.map(item => (typeof item === 'function' ? () => undefined : item));
     const setsHook = name === 'onError' || name === 'watch';
-    const result: unknown = Reflect.apply(target, undefined, setsHook ? handles.filter(item => typeof item !== 'function') : safe);
+    const result: unknown = Reflect.apply(
+      target,
+      undefined,
+      setsHook ? handles.filter(item => typeof item !== 'function') : safe,
+    );
     const isHandle = ['create', 'detach', 'leaf', 'stateSnapshot', 'stateGrad'].includes(name);
     return isHandle && result !== undefined ? wrapped(result) : undefined;
   };

@@ -24,7 +24,9 @@ function drawn(dice: Dice, input: Input): hebb.Tensor {
     return input.kind === 'ints' || input.kind === 'bools' ? Math.floor(number) : number;
   });
   const fixed = dtypes.find(name => name === input.dtype);
-  const dtype = dice.chance(0.05) ? dice.of(dtypes) : (fixed ?? dice.of(['f32', 'f32', 'f32', 'f64', 'f16', 'bf16'] as const));
+  const dtype = dice.chance(0.05)
+    ? dice.of(dtypes)
+    : (fixed ?? dice.of(['f32', 'f32', 'f32', 'f64', 'f16', 'bf16'] as const));
   const flat = hebb.tensor(numbers, { shape });
   const made = hebb.cast(flat, dtype);
   return dice.chance(0.1) && made.rank > 1 ? hebb.contiguous(made.transpose()).transpose() : made;
@@ -37,7 +39,9 @@ interface Made {
 }
 
 function asState(dice: Dice, x: hebb.Tensor, made: Made): hebb.State {
-  const cell = hebb.state(x, { requiresGrad: ['f32', 'f64', 'f16', 'bf16'].includes(x.dtype) && dice.chance(0.8) });
+  const cell = hebb.state(x, {
+    requiresGrad: ['f32', 'f64', 'f16', 'bf16'].includes(x.dtype) && dice.chance(0.8),
+  });
   made.states.push(cell);
   return cell;
 }

@@ -50,16 +50,35 @@ export const dtypes = ['f32', 'f64', 'f16', 'bf16', 'i32', 'i64', 'u8', 'bool'] 
 const wholes = [0, 1, 2, 3, 4, 5, 7, 8, 16, 31, -1, -2, -3, -5];
 const wildWholes = [
   ...[100, 255, 256, 1000, 65_536, 2 ** 20, 2 ** 24 + 1, 2 ** 30, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 33],
-  ...[2 ** 40, 2 ** 52, 2 ** 53 - 1, 2 ** 53, 2 ** 62, 2 ** 63, 2 ** 64, -(2 ** 31), -(2 ** 53), -(2 ** 63), -0],
+  ...[
+    2 ** 40,
+    2 ** 52,
+    2 ** 53 - 1,
+    2 ** 53,
+    2 ** 62,
+    2 ** 63,
+    2 ** 64,
+    -(2 ** 31),
+    -(2 ** 53),
+    -(2 ** 63),
+    -0,
+  ],
 ];
-const wildNumbers = [...[0.5, -0.5, 1e-5, 0.1, 0.999999, 1e-320, 1e30, 1e39, 1.7e308, -1e308], NaN, Infinity, -Infinity];
+const wildNumbers = [
+  ...[0.5, -0.5, 1e-5, 0.1, 0.999999, 1e-320, 1e30, 1e39, 1.7e308, -1e308],
+  NaN,
+  Infinity,
+  -Infinity,
+];
 
 export function whole(dice: Dice): number {
   return dice.chance(0.85) ? dice.of(wholes) : dice.of(wildWholes);
 }
 
 export function number(dice: Dice): number {
-  return dice.chance(0.6) ? dice.of([0, 1, -1, 2, 0.5, 0.1, 0.9, 3]) : dice.of([...wildNumbers, ...wildWholes]);
+  return dice.chance(0.6)
+    ? dice.of([0, 1, -1, 2, 0.5, 0.1, 0.9, 3])
+    : dice.of([...wildNumbers, ...wildWholes]);
 }
 
 function detached(): Float32Array {
@@ -100,11 +119,19 @@ const wildMakers: readonly ((dice: Dice) => unknown)[] = [
   () => new Proxy({}, { get: spring, has: spring, ownKeys: spring, getOwnPropertyDescriptor: spring }),
   () => new Proxy([1, 2], { get: spring }),
   () => ({ valueOf: spring, toString: spring, [Symbol.toPrimitive]: spring }),
-  () => ({ get length(): number { return spring(); } }),
+  () => ({
+    get length(): number {
+      return spring();
+    },
+  }),
   () => Object.defineProperty([1, 2, 3], 1, { get: spring }),
   () => ({ [kHandle]: 5 }),
   () => ({ [kHandle]: {}, dtype: 'f32' }),
-  () => ({ get [kHandle](): number { return spring(); } }),
+  () => ({
+    get [kHandle](): number {
+      return spring();
+    },
+  }),
   () => ({ [kHandle]: undefined, backward: 1 }),
   () => new Date(0),
   () => new Map([[1, 2]]),

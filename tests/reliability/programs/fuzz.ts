@@ -30,7 +30,16 @@ class Finding extends Error {}
 
 const shapes = [
   ...[[], [1], [3], [2, 3], [3, 2], [3, 3], [2, 3, 4], [0], [0, 3], [2, 0, 3], [1, 3], [6], [4, 1]],
-  ...[[1, 5, 5, 2], [2, 6, 6, 4], [4, 3, 3, 2], [3, 1, 1, 4], [1, 1, 1, 1], [4, 3, 3, 1], [1, 0, 5, 2], [2, 2, 2, 3]],
+  ...[
+    [1, 5, 5, 2],
+    [2, 6, 6, 4],
+    [4, 3, 3, 2],
+    [3, 1, 1, 4],
+    [1, 1, 1, 1],
+    [4, 3, 3, 1],
+    [1, 0, 5, 2],
+    [2, 2, 2, 3],
+  ],
   ...[[2, 2, 2, 2, 2, 2, 2, 2], [257], [33, 65], [1, 1, 1, 1, 1, 1, 1, 1]],
 ];
 
@@ -97,7 +106,8 @@ function keep(result: unknown, depth = 0): void {
 }
 
 // The rooms above tensors check what they compute with; for other junk a TypeError of the language will do.
-const isRoom = (name: string): boolean => /^(nn|optim|data|metrics|models|viz)\.|^(fit|evaluate|Progress|summary)$/.test(name);
+const isRoom = (name: string): boolean =>
+  /^(nn|optim|data|metrics|models|viz)\.|^(fit|evaluate|Progress|summary)$/.test(name);
 
 function judge(error: unknown, call: Call): void {
   if (error instanceof TrapError) return note(outcomes, 'trap');
@@ -108,10 +118,15 @@ function judge(error: unknown, call: Call): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     throw new Finding(`${call.name} gave no HebbError: ${text}`);
   }
-  if (error.op === '' || (!error.message.startsWith(`${error.op}: `) && !isRoom(call.name)) || error.message.includes('\n')) {
+  if (
+    error.op === '' ||
+    (!error.message.startsWith(`${error.op}: `) && !isRoom(call.name)) ||
+    error.message.includes('\n')
+  ) {
     throw new Finding(`${call.name} gave a malformed message: ${JSON.stringify(error.message)}`);
   }
-  if (error.constructor === hebb.HebbError) throw new Finding(`${call.name} gave an internal error: ${error.message}`);
+  if (error.constructor === hebb.HebbError)
+    throw new Finding(`${call.name} gave an internal error: ${error.message}`);
   note(outcomes, error.name);
 }
 
@@ -121,7 +136,12 @@ function make(call: Call): void {
   note(calls, call.name);
   try {
     const result = call.run();
-    if (typeof result === 'object' && result !== null && 'then' in result && typeof result.then === 'function') {
+    if (
+      typeof result === 'object' &&
+      result !== null &&
+      'then' in result &&
+      typeof result.then === 'function'
+    ) {
       const judged = async (): Promise<void> => {
         try {
           keep(await (result as Promise<unknown>));
@@ -150,23 +170,36 @@ async function settle(call: Call): Promise<void> {
   await Promise.all(pending.splice(0));
 }
 
+// The callers of the last ops that may fail while running are remembered, and with them what their stacks hold.
+const rememberedCallers = 256;
+
+function forgetCallers(): void {
+  const ids = hebb.tensor([0, 1], { dtype: 'i32' });
+  for (let i = 0; i < rememberedCallers; i++) hebb.oneHot(ids, 2).dispose();
+  ids.dispose();
+}
+
 // Native memory of objects that only the collector can free comes back over a few turns.
 async function checkBalance(baseline: hebb.MemoryFigures): Promise<void> {
   let now = hebb.memory();
-  const balanced = (): boolean => now.liveBytes === baseline.liveBytes && now.liveBlocks === baseline.liveBlocks;
+  const balanced = (): boolean =>
+    now.liveBytes === baseline.liveBytes && now.liveBlocks === baseline.liveBlocks;
   for (let turn = 0; turn < 30 && !balanced(); turn++) {
     globalThis.gc?.();
     await new Promise(resolve => setImmediate(resolve));
     now = hebb.memory();
   }
   if (!balanced()) {
-    throw new Finding(`${now.liveBytes - baseline.liveBytes} bytes in ${now.liveBlocks - baseline.liveBlocks} blocks leaked`);
+    throw new Finding(
+      `${now.liveBytes - baseline.liveBytes} bytes in ${now.liveBlocks - baseline.liveBlocks} blocks leaked`,
+    );
   }
 }
 
 async function checkSound(sentinel: hebb.Tensor): Promise<void> {
   const read = await sentinel.read();
-  if (read.some((value, i) => Number(value) !== i)) throw new Finding('a tensor that nobody wrote has changed');
+  if (read.some((value, i) => Number(value) !== i))
+    throw new Finding('a tensor that nobody wrote has changed');
   const two = hebb.ones([3]).add(1);
   if (two.readSync().some(value => Number(value) !== 2)) throw new Finding('1 + 1 is no longer 2');
   two.dispose();
@@ -189,21 +222,27 @@ async function main(): Promise<void> {
       writeSync(log, `${at} ${call.name}(${call.args.map(arg => shown(arg)).join(', ')})\n`);
       const began = performance.now();
       make(call);
-      if (performance.now() - began > slowMs) throw new Finding(`${call.name} took ${performance.now() - began} ms`);
+      if (performance.now() - began > slowMs)
+        throw new Finding(`${call.name} took ${performance.now() - began} ms`);
       if (dice.chance(0.05)) await settle(call);
       if (at % round === round - 1 || at === count - 1) {
         await settle(call);
         await checkSound(sentinel);
         emptyPool();
+        forgetCallers();
         await checkBalance(baseline);
       }
     }
   } catch (error) {
-    process.stderr.write(`seed ${seedText} call ${at}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(
+      `seed ${seedText} call ${at}: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
     process.exitCode = 1;
   }
   const neverOk = schema.map(op => op.name).filter(name => succeeded[name] === undefined);
-  process.stdout.write(`${JSON.stringify({ made: at, kinds: Object.keys(calls).length, neverOk, outcomes })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ made: at, kinds: Object.keys(calls).length, neverOk, outcomes })}\n`,
+  );
 }
 
 void main();
