@@ -152,7 +152,7 @@ void Environment::deliver_all() {
       if (env_.IsExceptionPending()) env_.GetAndClearPendingException();
     }
     if (fault && !fault_listener_.IsEmpty()) {
-      fault_listener_.MakeCallback(env_.Global(), std::initializer_list<napi_value>{});
+      fault_listener_.MakeCallback(env_.Global(), {Napi::Number::New(env_, stream().fault_count())});
     }
   } catch (const Napi::Error&) {
     // A worker that is being terminated runs no callback any more; nobody waits for the others either.

@@ -115,11 +115,12 @@ Napi::Value watch(const Napi::CallbackInfo& info) {
   });
 }
 
-// The first failure that nothing has reported, which counts as reported by this; undefined where there is
-// none.
+// takeFault(count): the first failure that nothing has reported, if it is among the first `count`; it counts
+// as reported by this. Else undefined.
 Napi::Value take_fault(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
-    auto fault = environment.stream().take_fault();
+    const double count = whole("takeFault", "count", info[0], 0, 4294967295.0);
+    auto fault = environment.stream().take_fault(static_cast<uint32_t>(count));
     return fault ? environment.make_error(*fault) : environment.env().Undefined();
   });
 }

@@ -1,6 +1,7 @@
 // The only loader of the addon, and the shape of what it exports.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { types } from 'node:util';
 import { DeviceError, makeError } from './errors';
 
 /** What a tensor or state holds of the native side: opaque, freed by dispose, scope or the garbage collector. */
@@ -112,8 +113,8 @@ export interface Native {
   flush(done: Done, takeFault: boolean): void;
   isa(): 'v2' | 'avx2' | 'avx512' | 'neon';
   onError(factory: (kind: string, op: string, detail: string, site?: { stack?: string }) => Error): void;
-  watch(probe: () => object, listener: () => void): void;
-  takeFault(): Error | undefined;
+  watch(probe: () => object, listener: (faults: number) => void): void;
+  takeFault(faults: number): Error | undefined;
 }
 
 // The sources run from ts/, the build from dist/cjs/.
@@ -136,9 +137,10 @@ function watchFaults(addon: Native): void {
     Error.captureStackTrace(site, probe);
     return site;
   };
-  addon.watch(probe, () => {
+  addon.watch(probe, faults => {
     setTimeout(() => {
-      const error = addon.takeFault();
+      // Newer ones still have their second.
+      const error = addon.takeFault(faults);
       if (error !== undefined)
         process.emitWarning(`a failure that nothing read: ${error.message}`, 'HebbWarning');
     }, WARNING_MS).unref();
@@ -154,7 +156,7 @@ function load(): Native {
     watchFaults(addon);
     return addon;
   } catch (cause) {
-    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    const reason = types.isNativeError(cause) ? (cause.message.split('\n')[0] ?? '') : String(cause);
     throw new DeviceError(
       'hebb',
       `the native addon could not be loaded on ${process.platform}-${process.arch} from ${root} (${reason}); ` +

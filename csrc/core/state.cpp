@@ -1,10 +1,12 @@
 // Snapshots and writes of a state cell.
 #include "core/state.h"
 
+#include <utility>
+
 namespace hebb {
 
-State::State(Block* home, DType dtype, const Shape& shape)
-    : home_(std::make_shared<Storage>(home)), dtype_(dtype), shape_(shape) {}
+State::State(std::shared_ptr<Storage> home, DType dtype, const Shape& shape)
+    : home_(std::move(home)), dtype_(dtype), shape_(shape) {}
 
 State::~State() {
   if (auto snapshot = snapshot_.lock()) {

@@ -12,8 +12,8 @@ namespace hebb {
 
 class State : public std::enable_shared_from_this<State> {
  public:
-  // Takes the block over.
-  State(Block* home, DType dtype, const Shape& shape);
+  // `home` owns contiguous memory that nothing else uses.
+  State(std::shared_ptr<Storage> home, DType dtype, const Shape& shape);
   ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;

@@ -51,8 +51,10 @@ void send(const stream::Slot& slot, const std::vector<Tensor>& written, Role rol
 Tensor empty(DType dtype, const Shape& shape) {
   // The one place all results pass: a product of extents that wraps would be memory too small for its kernel.
   check_extents("shape", shape);
-  Block* block = stream::Stream::current().allocate(static_cast<size_t>(shape.size() * item_size(dtype)));
-  return Tensor(std::make_shared<Storage>(block), dtype, shape, contiguous_strides(shape), 0);
+  // The owner is there before the block is: a failure in between would lose it.
+  auto storage = std::make_shared<Storage>(nullptr, false);
+  storage->move_to(stream::Stream::current().allocate(static_cast<size_t>(shape.size() * item_size(dtype))));
+  return Tensor(std::move(storage), dtype, shape, contiguous_strides(shape), 0);
 }
 
 void submit(const stream::Slot& slot, const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
@@ -82,8 +84,7 @@ Tensor writable(State& state) {
 }
 
 std::shared_ptr<State> make_state(const Tensor& x) {
-  Block* block = stream::Stream::current().allocate(static_cast<size_t>(x.nbytes()));
-  auto state = std::make_shared<State>(block, x.dtype(), x.shape());
+  auto state = std::make_shared<State>(empty(x.dtype(), x.shape()).storage(), x.dtype(), x.shape());
   submit(kernels::copy, {state->writable()}, {x});
   return state;
 }

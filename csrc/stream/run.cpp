@@ -118,10 +118,11 @@ const Error* Stream::look_up(uint32_t fault) {
   return faults_[fault - 1].get();
 }
 
-std::optional<Error> Stream::take_fault() {
+std::optional<Error> Stream::take_fault(uint32_t count) {
   std::lock_guard lock(fault_mutex_);
-  const uint32_t id = untold_.exchange(0);
-  if (id == 0) return std::nullopt;
+  const uint32_t id = untold_.load(std::memory_order_relaxed);
+  if (id == 0 || id > count) return std::nullopt;
+  untold_.store(0, std::memory_order_relaxed);
   return *faults_[id - 1];
 }
 

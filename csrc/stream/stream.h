@@ -56,8 +56,8 @@ class Stream {
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
   uint32_t fault_count() const { return fault_count_.load(std::memory_order_relaxed); }
 
-  // The first fault nobody has been told of, if any; it counts as told.
-  std::optional<Error> take_fault();
+  // The first fault nobody has been told of, if it is among the first `count`; it counts as told.
+  std::optional<Error> take_fault(uint32_t count = ~uint32_t{0});
   bool has_fault() const { return untold_.load(std::memory_order_acquire) != 0; }
   // Called on the executor thread at each new fault.
   void on_fault(std::function<void()> listener) { fault_listener_ = std::move(listener); }
