@@ -47,9 +47,7 @@ function prebuilt() {
   return existsSync(folder) && readdirSync(folder).some(name => name.endsWith('.node'));
 }
 
-async function ensureToolchain() {
-  const missing = missingPackages();
-  if (missing.length === 0) return;
+async function ensureToolchain(missing) {
   const command = installCommand(missing);
   if (!hasApt() || !isRoot()) fail(`start: ${missing.join(', ')} missing; run: ${command}`);
   console.log(`build tools: ${command}`);
@@ -62,7 +60,14 @@ async function ensureNative() {
     console.log('native addon: the prebuilt binary of this checkout');
     return;
   }
-  await ensureToolchain();
+  const missing = missingPackages();
+  if (missing.length > 0) {
+    if (await hasAddon()) {
+      console.log(`native addon: as it was built before (${missing.join(', ')} missing)`);
+      return;
+    }
+    await ensureToolchain(missing);
+  }
   console.log('native addon: building (minutes the first time, nothing when up to date)');
   const started = performance.now();
   const { code, output } = await buildNative();

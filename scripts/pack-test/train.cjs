@@ -25,8 +25,7 @@ async function main() {
     metrics: ['accuracy'],
     seed: 1,
   });
-  const { accuracy } = await evaluate(model, {
-    test,
+  const { accuracy } = await evaluate(model, test, {
     batch: 64,
     loss: nn.crossEntropy,
     metrics: ['accuracy'],

@@ -22,6 +22,6 @@ await fit(model, {
   metrics: ['accuracy'],
   seed: 1,
 });
-const { accuracy } = await evaluate(model, { test, batch: 64, loss: nn.crossEntropy, metrics: ['accuracy'] });
+const { accuracy } = await evaluate(model, test, { batch: 64, loss: nn.crossEntropy, metrics: ['accuracy'] });
 console.log(`test accuracy ${accuracy}`);
 if (!(accuracy > 0.5)) throw new Error(`train: test accuracy is ${accuracy}; one epoch must pass 0.5`);

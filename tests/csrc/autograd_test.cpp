@@ -229,7 +229,7 @@ TEST(autograd_states_accumulate) {
   use_scalars();
   cpu::CpuAllocator memory;
   {
-    auto state = std::make_shared<State>(memory.allocate(8), DType::kF64, Shape());
+    auto state = std::make_shared<State>(std::make_shared<Storage>(memory.allocate(8)), DType::kF64, Shape());
     state->set_requires_grad(true);
     const auto times = [&](double factor) {
       const Tensor value = autograd::read_state(*state);
@@ -257,7 +257,7 @@ TEST(autograd_states_accumulate) {
 TEST(state_snapshots_of_one_version_share_a_storage) {
   cpu::CpuAllocator memory;
   {
-    State state(memory.allocate(8), DType::kF64, {});
+    State state(std::make_shared<Storage>(memory.allocate(8)), DType::kF64, {});
     const Tensor a = state.snapshot(), b = state.snapshot();
     CHECK(a.storage() == b.storage());
     CHECK(state.live_snapshot() == a.storage());
@@ -275,7 +275,7 @@ TEST(state_value_outlives_its_cell) {
   cpu::CpuAllocator memory;
   Tensor last;
   {
-    State state(memory.allocate(8), DType::kF64, {});
+    State state(std::make_shared<Storage>(memory.allocate(8)), DType::kF64, {});
     last = state.snapshot();
   }
   CHECK_EQ(memory.stats().live_blocks, 1u);

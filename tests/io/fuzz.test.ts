@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DataError, io, memory } from 'hebb';
 import { Pcg32 } from '../../ts/data/order';
 import { file } from './safetensors-file';
+import { collectGarbage } from '../tensor/garbage';
 
 const ROUNDS = 4000;
 
@@ -73,6 +74,7 @@ test(`${ROUNDS} damaged files`, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'hebb-fuzz-'));
   const path = join(folder, 'x');
   const random = new Pcg32(2024);
+  await collectGarbage();
   const before = memory().liveBytes;
   const outcomes = { loaded: 0, refused: 0 };
   try {

@@ -37,6 +37,9 @@ export class Loader implements AsyncIterable<Batch> {
   readonly #dataset: Dataset;
   readonly #options: Required<LoaderOptions>;
   #epoch: number;
+  // Tensors copy their data, so one set of arrays serves all batches of all epochs: fresh ones of this size would keep the
+  // collector and the process's memory moving. An iteration takes it and gives it back at its end.
+  #arrays: Record<string, FieldValues> | undefined;
 
   constructor(dataset: Dataset, options: LoaderOptions) {
     const { batch, shuffle = false, seed = 0, dropLast = false, epoch = 0 } = options;
@@ -61,12 +64,12 @@ export class Loader implements AsyncIterable<Batch> {
     const { batch, shuffle, seed } = this.#options;
     const order = epochOrder(this.#dataset.size, { seed, epoch: this.#epoch++, shuffle });
     let turned = performance.now();
-    // Tensors copy their data, so one set of arrays serves all batches: fresh ones of this size would keep the collector
-    // and the process's memory moving. The first batch is the largest.
-    let first: Record<string, FieldValues> | undefined;
+    let arrays = this.#arrays;
+    this.#arrays = undefined;
     for (let i = 0; i < this.length; i++) {
-      const fields = this.#dataset.gather(order.subarray(i * batch, (i + 1) * batch), first);
-      first ??= fields;
+      const fields = this.#dataset.gather(order.subarray(i * batch, (i + 1) * batch), arrays);
+      // The first batch is the largest.
+      arrays ??= fields;
       const tensors = this.#tensors(fields);
       try {
         yield tensors;
@@ -78,6 +81,7 @@ export class Loader implements AsyncIterable<Batch> {
         turned = performance.now();
       }
     }
+    this.#arrays = arrays;
   }
 
   #tensors(fields: Record<string, FieldValues>): Batch {

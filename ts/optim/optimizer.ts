@@ -166,11 +166,14 @@ export abstract class Optimizer<Given extends OptimizerOptions, O> {
       grads.push(grad);
     }
     if (params.length === 0) return;
-    const cells = (name: string): State[] =>
-      params.flatMap(param => {
+    const cells = (name: string): State[] => {
+      const found: State[] = [];
+      for (const param of params) {
         const cell = this.#cellsOf(param)[name];
-        return cell === undefined ? [] : [cell];
-      });
+        if (cell !== undefined) found.push(cell);
+      }
+      return found;
+    };
     try {
       this.update({ params, grads, lr: group.lr, options: group.options, cells });
     } finally {

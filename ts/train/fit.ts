@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import type { Dataset } from '../data/dataset';
 import { loader } from '../data/loader';
+import type { Loader } from '../data/loader';
 import { ValueError } from '../errors';
 import { checkOptions } from '../handle';
 import { seed as seedRandom } from '../random';
@@ -124,12 +125,12 @@ async function validate(model: Trainable, settings: Settings): Promise<Record<st
 }
 
 // One epoch of training steps; undefined where the signal ended it early.
-async function trainEpoch(steps: Steps, settings: Settings, epoch: number): Promise<EpochReport | undefined> {
-  const { train, batch, seed, signal, shuffle = true, dropLast = false } = settings;
+async function trainEpoch(steps: Steps, batches: Loader, epoch: number): Promise<EpochReport | undefined> {
+  const { signal } = steps.settings;
   const totals = new Totals();
   const start = performance.now();
   let isWhole = true;
-  for await (const { x, target } of loader(train, { batch, shuffle, seed, epoch, dropLast })) {
+  for await (const { x, target } of batches) {
     if (signal?.aborted) {
       isWhole = false;
       break;
@@ -146,10 +147,11 @@ async function trainEpoch(steps: Steps, settings: Settings, epoch: number): Prom
 }
 
 async function runEpochs(model: Trainable, settings: Settings, steps: Steps): Promise<EpochReport[]> {
-  const { signal, progress, onEpoch } = settings;
+  const { train, batch, seed, shuffle = true, dropLast = false, signal, progress, onEpoch } = settings;
+  const batches = loader(train, { batch, shuffle, seed, dropLast });
   const reports: EpochReport[] = [];
   for (let epoch = 0; epoch < settings.epochs && !signal?.aborted; epoch++) {
-    const trained = await trainEpoch(steps, settings, epoch);
+    const trained = await trainEpoch(steps, batches, epoch);
     if (trained === undefined) break;
     const report = { ...trained, figures: { ...trained.figures, ...(await validate(model, settings)) } };
     reports.push(report);

@@ -13,6 +13,7 @@ export interface StepSettings {
   readonly schedule?: (step: number) => number;
   readonly metrics?: readonly Metric[];
   readonly progress?: Progress;
+  readonly signal?: AbortSignal;
 }
 
 interface Pending {
