@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { runSnippet } from './program';
 import { docstringExamples, examplesIn } from './snippets';
-import { useWorkplace } from './workplace';
+import { useScratchFolder } from './scratch-folder';
 
 // An IDX file of bytes: its magic number, extents and data.
 function idx(shape: readonly number[], value: (i: number) => number): Buffer {
@@ -15,7 +15,7 @@ function idx(shape: readonly number[], value: (i: number) => number): Buffer {
 }
 
 // The files that examples read, under the names they give them.
-useWorkplace(() => {
+useScratchFolder(() => {
   mkdirSync('data/mnist', { recursive: true });
   for (const part of ['train', 't10k']) {
     writeFileSync(

@@ -1,9 +1,9 @@
 // The programs of the README and the pages run, and their comments are true; the C++ and the samples they show are the sources'.
 import { runSnippet } from './program';
 import { filesUnder, pageBlocks, pages, readText } from './snippets';
-import { useWorkplace } from './workplace';
+import { useScratchFolder } from './scratch-folder';
 
-useWorkplace();
+useScratchFolder();
 
 const blocks = pageBlocks();
 const [readme = [], others = []] = [true, false].map(wanted =>

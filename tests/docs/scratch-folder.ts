@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { io, nn, seed, setThreads, threads } from 'hebb';
 
 /** For the tests of this file; `prepare` adds files to the folder, which is the current one. */
-export function useWorkplace(prepare: () => void = () => undefined): void {
+export function useScratchFolder(prepare: () => void = () => undefined): void {
   const here = process.cwd();
   const usual = threads();
   let folder = '';
