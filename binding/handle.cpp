@@ -27,7 +27,8 @@ Handle& live(const char* op, const char* name, const char* wanted, const Napi::V
   }
   if (handle->disposed()) {
     throw Error(ErrorKind::kState, op,
-                std::string(name) + " is disposed; keep it out of the scope that ended");
+                std::string(name) +
+                    " is disposed; use it before dispose(), or return it from the scope that freed it");
   }
   return *handle;
 }
