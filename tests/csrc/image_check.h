@@ -8,20 +8,10 @@
 #include <vector>
 
 #include "check.h"
-#include "device/cpu/isa.h"
+#include "each_isa.h"
 #include "kernel_harness.h"
-#include "kernels/fill.h"
 
 namespace hebb::testing {
-
-template <class F>
-void for_each_isa(F&& body) {
-  for (auto isa : {stream::Isa::kV2, stream::Isa::kAvx2, stream::Isa::kAvx512, stream::Isa::kNeon}) {
-    if (!cpu::supports(isa)) continue;
-    kernels::fill(isa);
-    body();
-  }
-}
 
 // Multiples of scale / 8: exact in every float dtype, and with many equal values among them.
 inline std::vector<double> draw_eighths(int64_t count, uint32_t seed, double scale) {

@@ -88,7 +88,7 @@ void check_elements(DType dtype, DType id_type, const Case& c) {
 }  // namespace
 
 TEST(index_rows) {
-  for_isas([] {
+  for_each_isa([] {
     for (const Case& c : kCases) {
       for (DType dtype : kAll) check_rows(dtype, DType::kI32, c);
       check_rows(DType::kF32, DType::kI64, c);
@@ -97,7 +97,7 @@ TEST(index_rows) {
 }
 
 TEST(index_elements) {
-  for_isas([] {
+  for_each_isa([] {
     for (const Case& c : kCases) {
       for (DType dtype : kAll) check_elements(dtype, DType::kI32, c);
       check_elements(DType::kF32, DType::kI64, c);
@@ -106,7 +106,7 @@ TEST(index_elements) {
 }
 
 TEST(index_one_hot) {
-  for_isas([] {
+  for_each_isa([] {
     for (DType dtype : kAll) {
       Buffer ids(DType::kI64, {2001}), y(dtype, {2001, 11}), other(dtype, {2001, 11});
       fill_indices(ids, DType::kI64, 11);
@@ -121,7 +121,7 @@ TEST(index_one_hot) {
 }
 
 TEST(index_guards_report_the_first_bad_index) {
-  for_isas([] {
+  for_each_isa([] {
     Buffer x(DType::kF32, {1, 4, 2}), y(DType::kF32, {1, 3, 2}), rows(DType::kI32, {3}),
         each(DType::kI32, {1, 3, 2});
     fill_random(x, DType::kF32, 3);
@@ -145,7 +145,7 @@ TEST(index_guards_report_the_first_bad_index) {
 }
 
 TEST(index_long_buckets_are_accurate) {
-  for_isas([] {
+  for_each_isa([] {
     const int64_t count = 300000;
     Buffer x(DType::kF32, {1, count, 1}), y(DType::kF32, {1, 2, 1}), ids(DType::kI32, {count}),
         each(DType::kI32, {1, count, 1});

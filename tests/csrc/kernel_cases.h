@@ -5,20 +5,10 @@
 #include <random>
 #include <vector>
 
-#include "device/cpu/isa.h"
+#include "each_isa.h"
 #include "kernel_harness.h"
-#include "kernels/fill.h"
 
 namespace hebb::testing {
-
-template <class F>
-void for_isas(F&& body) {
-  for (auto isa : {stream::Isa::kV2, stream::Isa::kAvx2, stream::Isa::kAvx512, stream::Isa::kNeon}) {
-    if (!cpu::supports(isa)) continue;
-    kernels::fill(isa);
-    body();
-  }
-}
 
 inline double element(Buffer& buffer, DType dtype, int64_t i) {
   switch (dtype) {

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "core/random.h"
 #include "device/cpu/isa.h"
+#include "each_isa.h"
 #include "kernel_harness.h"
 #include "kernels/fill.h"
 #include "kernels/optimizer.h"
@@ -18,6 +19,7 @@ using hebb::DType;
 using hebb::stream::Operand;
 using hebb::stream::Role;
 using hebb::testing::Buffer;
+using hebb::testing::for_each_isa;
 using hebb::testing::run;
 namespace kernels = hebb::kernels;
 
@@ -143,16 +145,6 @@ void run_adam(const kernels::AdamParams& params, int threads, std::vector<T>* re
   result->assign(problem.params[4]->template as<T>(), problem.params[4]->template as<T>() + kSizes[4]);
 }
 
-template <class F>
-void for_isas(F&& body) {
-  for (auto isa : {hebb::stream::Isa::kV2, hebb::stream::Isa::kAvx2, hebb::stream::Isa::kAvx512,
-                   hebb::stream::Isa::kNeon}) {
-    if (!hebb::cpu::supports(isa)) continue;
-    kernels::fill(isa);
-    body();
-  }
-}
-
 template <class T, class P>
 void check_threads(void (*body)(const P&, int, std::vector<T>*), const P& params) {
   std::vector<T> one, two;
@@ -168,7 +160,7 @@ TEST(optimizer_sgd_follows_the_formula) {
   const kernels::SgdParams cases[] = {{n, 0, 0, 0, false, false},    {n, 0, 0, 0.1, false, true},
                                       {n, 0.9, 0, 0, false, false},  {n, 0.9, 0.5, 0.1, false, false},
                                       {n, 0.9, 0, 0.1, true, false}, {n, 0.5, 0, 0, true, true}};
-  for_isas([&] {
+  for_each_isa([&] {
     for (const auto& params : cases) {
       check_threads<float>(&run_sgd<float>, params);
       check_threads<double>(&run_sgd<double>, params);
@@ -183,7 +175,7 @@ TEST(optimizer_adam_follows_the_formula) {
                                        {n, 0.9, 0.999, 1e-8, 0.1, true, false},
                                        {n, 0.9, 0.9, 1e-8, 0, false, true},
                                        {n, 0, 0.9, 1e-8, 0.01, true, true}};
-  for_isas([&] {
+  for_each_isa([&] {
     for (const auto& params : cases) {
       check_threads<float>(&run_adam<float>, params);
       check_threads<double>(&run_adam<double>, params);
@@ -192,7 +184,7 @@ TEST(optimizer_adam_follows_the_formula) {
 }
 
 TEST(optimizer_weight_decay_of_zero_leaves_infinite_parameters_alone) {
-  for_isas([] {
+  for_each_isa([] {
     Buffer p(DType::kF32, {1}), g(DType::kF32, {1}), rate(DType::kF32, {});
     p.as<float>()[0] = INFINITY;
     g.as<float>()[0] = 1;

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "core/random.h"
 #include "device/cpu/isa.h"
+#include "each_isa.h"
 #include "kernel_harness.h"
 #include "kernels/fill.h"
 #include "kernels/random.h"
@@ -15,6 +16,7 @@ namespace {
 
 using hebb::DType;
 using hebb::testing::Buffer;
+using hebb::testing::for_each_isa;
 using hebb::testing::run;
 namespace kernels = hebb::kernels;
 
@@ -30,16 +32,6 @@ uint32_t word(int64_t index, int64_t counter = kCounter) {
 double fraction53(int64_t index) {
   const uint64_t bits = (static_cast<uint64_t>(word(2 * index)) << 21) | (word(2 * index + 1) >> 11);
   return std::ldexp(static_cast<double>(bits), -53);
-}
-
-template <class F>
-void for_isas(F&& body) {
-  for (auto isa : {hebb::stream::Isa::kV2, hebb::stream::Isa::kAvx2, hebb::stream::Isa::kAvx512,
-                   hebb::stream::Isa::kNeon}) {
-    if (!hebb::cpu::supports(isa)) continue;
-    kernels::fill(isa);
-    body();
-  }
 }
 
 // One draw of `count` elements as raw bytes.
@@ -87,7 +79,7 @@ void check_cells(const std::vector<int64_t>& cells, int64_t draws) {
 }  // namespace
 
 TEST(random_uniform_is_24_bits_of_the_scalar_words) {
-  for_isas([] {
+  for_each_isa([] {
     for (int64_t count : kSizes) {
       const auto y =
           draw<float>(kernels::uniform, DType::kF32, count, kernels::UniformParams{kCounter, 0, 1});
@@ -102,7 +94,7 @@ TEST(random_uniform_is_24_bits_of_the_scalar_words) {
 }
 
 TEST(random_uniform_stays_below_high) {
-  for_isas([] {
+  for_each_isa([] {
     const kernels::UniformParams ranges[] = {
         {kCounter, 1, 1 + 0x1p-23}, {kCounter, -3, 0}, {kCounter, -2, -1}};
     for (const auto& range : ranges) {
@@ -126,7 +118,7 @@ TEST(random_uniform_stays_below_high) {
 }
 
 TEST(random_normal_is_box_muller) {
-  for_isas([] {
+  for_each_isa([] {
     const double turn = 2 * std::acos(-1.0);
     const int64_t count = 20001;
     const kernels::NormalParams params{kCounter, 0.25, 1.5};
@@ -151,7 +143,7 @@ TEST(random_normal_is_box_muller) {
 TEST(random_bits_do_not_depend_on_isa_threads_or_length) {
   const kernels::NormalParams params{kCounter, 0, 1};
   std::vector<unsigned char> first[2];
-  for_isas([&] {
+  for_each_isa([&] {
     for (int type = 0; type < 2; ++type) {
       const DType dtype = type ? DType::kF64 : DType::kF32;
       const auto all = drawn(kernels::normal, dtype, 40001, 1, params);
@@ -165,7 +157,7 @@ TEST(random_bits_do_not_depend_on_isa_threads_or_length) {
 }
 
 TEST(random_bernoulli_is_uniform_below_p) {
-  for_isas([] {
+  for_each_isa([] {
     for (double p : {0.0, 1e-9, 0.3, 0.5, 1.0}) {
       const kernels::BernoulliParams params{kCounter, p};
       const auto y = draw<float>(kernels::bernoulli, DType::kF32, 5001, params);
@@ -182,7 +174,7 @@ TEST(random_bernoulli_is_uniform_below_p) {
 }
 
 TEST(random_randint_covers_the_range) {
-  for_isas([] {
+  for_each_isa([] {
     const auto y =
         draw<int32_t>(kernels::randint, DType::kI32, 5001, kernels::RandintParams{kCounter, -3, 4});
     for (int64_t i = 0; i < 5001; ++i) {
@@ -199,7 +191,7 @@ TEST(random_randint_covers_the_range) {
 }
 
 TEST(random_dropout_keeps_what_the_words_say) {
-  for_isas([] {
+  for_each_isa([] {
     const int64_t count = 33333;
     for (double p : {0.25, 1.0}) {
       for (int threads : {1, 2}) {

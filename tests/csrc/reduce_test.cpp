@@ -93,7 +93,7 @@ void check_extremes(DType dtype, Extents e) {
 }  // namespace
 
 TEST(reduce_sums) {
-  for_isas([] {
+  for_each_isa([] {
     for (const Extents& e : kShapes) {
       for (DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kBF16}) check_sums(dtype, dtype, e);
       for (DType dtype : {DType::kI32, DType::kU8, DType::kBool}) check_sums(dtype, DType::kI32, e);
@@ -104,7 +104,7 @@ TEST(reduce_sums) {
 }
 
 TEST(reduce_extremes) {
-  for_isas([] {
+  for_each_isa([] {
     for (const Extents& e : kShapes) {
       if (e.reduce == 0) continue;
       for (DType dtype :
@@ -116,7 +116,7 @@ TEST(reduce_extremes) {
 }
 
 TEST(reduce_nan_wins_and_comes_first) {
-  for_isas([] {
+  for_each_isa([] {
     for (int64_t inner : {1, 3}) {
       for (int64_t place : {0, 7, 5000}) {
         const Extents e{1, 6000, inner};
@@ -137,7 +137,7 @@ TEST(reduce_nan_wins_and_comes_first) {
 }
 
 TEST(reduce_infinite_slices_have_a_place) {
-  for_isas([] {
+  for_each_isa([] {
     for (int64_t inner : {1, 2}) {
       const Extents e{1, 5000, inner};
       Buffer x(DType::kF32, {1, e.reduce, inner});
@@ -151,7 +151,7 @@ TEST(reduce_infinite_slices_have_a_place) {
 }
 
 TEST(reduce_integer_sums_wrap) {
-  for_isas([] {
+  for_each_isa([] {
     Buffer x(DType::kI32, {1, 3, 1});
     for (int64_t i = 0; i < 3; ++i) x.as<int32_t>()[i] = INT32_MAX;
     const auto sum = reduced(kernels::sum, DType::kI32, {1, 3, 1}, x, SumParams{1});
@@ -160,7 +160,7 @@ TEST(reduce_integer_sums_wrap) {
 }
 
 TEST(reduce_long_sums_are_accurate) {
-  for_isas([] {
+  for_each_isa([] {
     for (int64_t inner : {1, 2}) {
       const Extents e{1, (int64_t{1} << 22) / inner, inner};
       Buffer x(DType::kF32, {1, e.reduce, inner});
@@ -172,7 +172,7 @@ TEST(reduce_long_sums_are_accurate) {
 }
 
 TEST(reduce_square_deviation) {
-  for_isas([] {
+  for_each_isa([] {
     for (const Extents& e : kShapes) {
       if (e.reduce == 0) continue;
       for (DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kBF16}) {
@@ -199,7 +199,7 @@ TEST(reduce_square_deviation) {
 }
 
 TEST(reduce_cumsum) {
-  for_isas([] {
+  for_each_isa([] {
     for (const Extents& e : kShapes) {
       for (DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kI32, DType::kI64, DType::kU8}) {
         if (dtype == DType::kF16 && e.reduce > 200) continue;
