@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { buildNative, buildTs } from './build.mjs';
-import { missingDependency } from './dependencies.mjs';
+import { installDependencies, missingDependency } from './dependencies.mjs';
 import { isMain, root, run } from './process.mjs';
 import { hasApt, installCommand, missingPackages } from './toolchain.mjs';
 
@@ -31,7 +31,7 @@ async function ensureDependencies() {
   const missing = missingDependency();
   if (!missing) return;
   console.log(`dependencies: npm ci (${missing} is missing)`);
-  const { code, output } = await run('npm', ['ci', '--no-audit', '--no-fund']);
+  const { code, output } = await installDependencies();
   if (code !== 0) fail('start: npm ci failed; see above', output);
 }
 
