@@ -70,7 +70,6 @@ class HandleLists {
   const std::shared_ptr<HandleTable>& table() const { return table_; }
   void add_tensor(Handle* handle) { scopes_.back()->append(handle); }
   void add_state(Handle* handle) { scopes_.front()->append(handle); }
-  size_t depth() const { return scopes_.size() - 1; }
   void open() { scopes_.push_back(std::make_unique<Link>()); }
   // Frees the tensors made since open(), but for `kept`, which belong to the scope around it.
   void close(const std::vector<Handle*>& kept);

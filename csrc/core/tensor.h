@@ -49,8 +49,6 @@ class Tensor {
   Tensor view(const Shape& shape, const Shape& strides, int64_t offset) const;
   Tensor detached() const { return view(shape(), strides(), offset()); }
 
-  // The same value by identity, not by content.
-  bool is(const Tensor& other) const { return body_ == other.body_; }
   std::weak_ptr<const void> weak() const { return body_; }
 
  private:
