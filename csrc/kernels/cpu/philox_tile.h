@@ -1,24 +1,14 @@
 // Philox words in tiles: the lanes of a vector run one block each, and the words are stored in element order.
 #pragma once
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include "core/random.h"
+#include "kernels/cpu/simd.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
 
 // Each lane of 64 bits holds one word of a block in its low half; what piles up in the high halves is ignored
 // by the multiplication and cut off at the end.
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-#elif defined(__AVX2__)
-constexpr int kVectorBytes = 32;
-#else
-constexpr int kVectorBytes = 16;
-#endif
 using Lanes = uint64_t __attribute__((vector_size(kVectorBytes)));
 constexpr int kLanes = kVectorBytes / 8;
 // Independent chains hide the latency of the multiplication: as many as the registers hold.
