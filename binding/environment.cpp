@@ -67,7 +67,10 @@ void Environment::end() {
     std::fprintf(stderr, "hebb: a failure that nothing read: %s: %s\n", camel_case(fault->op()).c_str(),
                  fault->detail().c_str());
   }
+  if (recorder_) end_recording();
+  for (PlanHandle* plan : *plans_) drop_plan(*plan);
   sites_.clear();
+  plan_sites_.clear();
   handles_.clear();
   ops_.reset();
   if (notify_ != nullptr) napi_release_threadsafe_function(notify_, napi_tsfn_abort);
@@ -84,10 +87,19 @@ Napi::Value Environment::make_error(const Error& error) {
                               Napi::String::New(env_, error.detail()), site_of(error.ticket())});
 }
 
+uint64_t Environment::position() { return recorder_ ? recorder_->commands() : stream().submitted(); }
+
 void Environment::note_site(uint64_t first) {
   if (site_probe_.IsEmpty()) return;
   Napi::Value caller = site_probe_.Call(std::initializer_list<napi_value>{});
   if (!caller.IsObject()) return;
+  if (recorder_) {
+    const uint64_t id = ++next_site_;
+    plan_sites_.emplace(id, Napi::Persistent(caller.As<Napi::Object>()));
+    recorded_sites_.push_back(id);
+    recorder_->set_site(first, id);
+    return;
+  }
   // What has run without a fault needs its caller no more; kept longer, a caller's stack would keep its
   // values.
   const uint64_t done = stream().completed();
@@ -97,10 +109,61 @@ void Environment::note_site(uint64_t first) {
 }
 
 Napi::Value Environment::site_of(uint64_t ticket) {
+  const auto recorded = plan_sites_.find(ticket);
+  if (recorded != plan_sites_.end()) return recorded->second.Value();
   for (const auto& site : sites_) {
     if (site.first < ticket && ticket <= site.last) return site.caller.Value();
   }
   return env_.Undefined();
+}
+
+void Environment::begin_recording() {
+  if (recorder_) {
+    throw Error(ErrorKind::kState, "compile",
+                "a step is being recorded already; call one step inside another");
+  }
+  recorder_ = std::make_unique<stream::Recorder>();
+  recorded_sites_.clear();
+  handles_.open();
+  stream().set_recorder(recorder_.get());
+}
+
+void Environment::end_recording() {
+  if (!recorder_) return;
+  stream().set_recorder(nullptr);
+  handles_.close_recorded([this](const Tensor& tensor) {
+    return !tensor.is_constant() && recorder_->owns(tensor.storage()->block());
+  });
+  recorder_.reset();
+}
+
+std::vector<Tensor> Environment::run_plan(PlanHandle& handle, const std::vector<Tensor>& args, bool timed) {
+  stream::Plan& plan = *handle.plan;
+  State* seed = nullptr;
+  uint64_t base = 0;
+  if (timed) {
+    handle.timing = std::make_shared<stream::Timing>();
+    handle.timing->begin.resize(plan.program().commands.size());
+    handle.timing->end.resize(plan.program().commands.size());
+  }
+  if (plan.drawn() > 0) {
+    base = ops_->counter();
+    ops_->advance(0);
+    seed = ops_->seed_cell().get();
+  }
+  std::vector<Tensor> results = plan.run(args, seed, base, timed ? handle.timing : nullptr);
+  if (plan.drawn() > 0) ops_->advance(plan.drawn());
+  handle.pace->begin();
+  stream().then([this, pace = handle.pace](const Error*) { pace->end(*this); }, nullptr);
+  return results;
+}
+
+void Environment::drop_plan(PlanHandle& handle) {
+  if (!ended()) {
+    for (const uint64_t site : handle.sites) plan_sites_.erase(site);
+  }
+  handle.sites.clear();
+  handle.plan.reset();
 }
 
 void Environment::expect() {

@@ -7,12 +7,15 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "binding/handle.h"
+#include "binding/plan.h"
 #include "binding/process.h"
 #include "device/cpu/allocator.h"
 #include "ops/environment.h"
+#include "stream/recorder.h"
 
 namespace hebb::binding {
 
@@ -51,7 +54,19 @@ class Environment {
   void set_fault_listener(Napi::Function listener) { fault_listener_ = Napi::Persistent(listener); }
   // Remembers the caller of an op that may fail while running: it submitted the commands after `first`.
   void note_site(uint64_t first);
+  // Where the next command goes: its number in the queue, or in the recording.
+  uint64_t position();
   Napi::Value make_error(const Error& error);
+
+  // Everything until end_recording() is recorded. Throws Error(kState) where something is already.
+  void begin_recording();
+  stream::Recorder* recorder() { return recorder_.get(); }
+  // The recorded values die; tensors made for real live on.
+  void end_recording();
+  const std::vector<uint64_t>& recorded_sites() const { return recorded_sites_; }
+  const std::shared_ptr<PlanTable>& plans() const { return plans_; }
+  std::vector<Tensor> run_plan(PlanHandle& handle, const std::vector<Tensor>& args, bool timed);
+  void drop_plan(PlanHandle& handle);
 
   // Registers a callback to be called once `completion` arrives; the process stays alive until then.
   void expect();
@@ -66,6 +81,9 @@ class Environment {
   bool ended() const { return ops_ == nullptr; }
 
  private:
+  // Numbers of commands in the queue never get so far.
+  static constexpr uint64_t kRecordedSite = uint64_t{1} << 63;
+
   static void deliver(napi_env env, napi_value, void* context, void*);
   void deliver_all();
   Napi::Value site_of(uint64_t ticket);
@@ -85,6 +103,12 @@ class Environment {
     Napi::ObjectReference caller;
   };
   std::deque<Site> sites_;
+  // Those of recorded commands, by the number that their faults carry.
+  std::unordered_map<uint64_t, Napi::ObjectReference> plan_sites_;
+  uint64_t next_site_ = kRecordedSite;
+  std::unique_ptr<stream::Recorder> recorder_;
+  std::vector<uint64_t> recorded_sites_;
+  std::shared_ptr<PlanTable> plans_ = std::make_shared<PlanTable>();
   bool fault_arrived_ = false;
   napi_threadsafe_function notify_ = nullptr;
   int64_t expected_ = 0;

@@ -25,6 +25,13 @@ Handle& live(const char* op, const char* name, const char* wanted, const Napi::V
   if (handle == nullptr) {
     throw Error(ErrorKind::kValue, op, std::string(name) + " must be " + wanted + ", got " + printed(value));
   }
+  if (handle->disposed() && handle->recorded) {
+    throw Error(
+        ErrorKind::kState, op,
+        std::string(name) +
+            " is a value of a step that was recorded, and is gone; return it from the step or keep it in "
+            "a state");
+  }
   if (handle->disposed()) {
     throw Error(ErrorKind::kState, op,
                 std::string(name) +
@@ -52,6 +59,25 @@ void HandleLists::close(const std::vector<Handle*>& kept) {
       link->unlink();
       static_cast<Handle*>(link)->dispose();
     }
+  }
+  scopes_.pop_back();
+}
+
+void HandleLists::close_recorded(const std::function<bool(const Tensor&)>& died) {
+  std::vector<Link*> members;
+  // Scopes left open inside by a throw belong to their own callers, which close them; here none is.
+  Link& inner = *scopes_.back();
+  Link& outer = *scopes_[scopes_.size() - 2];
+  for (Link* link = inner.next; link != &inner; link = link->next) members.push_back(link);
+  for (Link* link : members) {
+    auto* handle = static_cast<Handle*>(link);
+    if (handle->tensor && !died(handle->tensor)) {
+      outer.append(link);
+      continue;
+    }
+    link->unlink();
+    handle->recorded = true;
+    handle->dispose();
   }
   scopes_.pop_back();
 }

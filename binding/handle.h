@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <functional>
 #include <memory>
 #include <unordered_set>
 #include <utility>
@@ -58,6 +59,8 @@ struct Handle : Link {
     tensor = {};
     state = nullptr;
   }
+  // It was a value of a step that was recorded, and died with the recording.
+  bool recorded = false;
   // The value to compute with: a state's snapshot is a leaf of the tape.
   Tensor value() const;
 };
@@ -73,6 +76,9 @@ class HandleLists {
   void open() { scopes_.push_back(std::make_unique<Link>()); }
   // Frees the tensors made since open(), but for `kept`, which belong to the scope around it.
   void close(const std::vector<Handle*>& kept);
+  // Closes the scope of a recording: what `died` says of is emptied for good, the rest belongs to the scope
+  // around.
+  void close_recorded(const std::function<bool(const Tensor&)>& died);
   // Empties every handle.
   void clear();
   int64_t live() const;

@@ -79,7 +79,7 @@ Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
 
 Napi::Value version(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
-    const State& state = *state_handle("state", "it", info[0]).state;
+    State& state = *state_handle("state", "it", info[0]).state;
     return Napi::Number::New(environment.env(), static_cast<double>(state.version()));
   });
 }

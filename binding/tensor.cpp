@@ -38,6 +38,8 @@ void check_length(const char* op, const Bytes& bytes, const Shape& shape, DType 
 // The data is copied at the call, and into the tensor in queue order: its memory may still be in use by older
 // commands.
 Tensor from_bytes(Environment& environment, DType dtype, const Shape& shape, const Bytes& bytes) {
+  // JavaScript data is a constant of a step that is being recorded.
+  const ops::NotRecorded now;
   Tensor tensor = ops::empty(dtype, shape);
   if (bytes.size == 0) return tensor;
   std::shared_ptr<char[]> staged(new char[bytes.size]);
@@ -93,7 +95,13 @@ struct Source {
 Source source_of(const char* op, const Napi::Value& value, const Bytes& target) {
   Handle& handle = tensor_handle(op, "the tensor", value);
   autograd::GradMode off(false);
-  Tensor tensor = ops::contiguous(handle.value());
+  Tensor tensor = handle.value();
+  if (ops::is_recorded(tensor)) {
+    throw Error(ErrorKind::kState, op,
+                "the value of a step that is being recorded is not there yet; return it from the step");
+  }
+  const ops::NotRecorded now;
+  tensor = ops::contiguous(tensor);
   check_length(op, target, tensor.shape(), tensor.dtype());
   Block* block = tensor.storage()->block();
   return {block, static_cast<const char*>(block->data) + tensor.offset() * item_size(tensor.dtype()),

@@ -72,6 +72,42 @@ export interface MemoryFigures {
   readonly liveTensors: number;
 }
 
+/** What a recorded step holds of the native side. */
+export interface PlanRef {
+  readonly plan: unique symbol;
+}
+
+/** A recorded step before its passes, or after one of them. */
+export interface PassReport {
+  /** 'recorded', or the pass. */
+  readonly pass: string;
+  /** One line per command. */
+  readonly text: string;
+  readonly commands: number;
+  /** Read and written by all commands. */
+  readonly bytes: number;
+  readonly flops: number;
+  /** What the temporaries take together. */
+  readonly arenaBytes: number;
+}
+
+/** One command of a run: microseconds from its start, and what it had to do. */
+export interface CommandTime {
+  readonly name: string;
+  readonly begin: number;
+  readonly end: number;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** What a recorded step takes. */
+export interface PlanFigures {
+  readonly commands: number;
+  readonly drawn: number;
+  readonly arenaBytes: number;
+  readonly forgotten: readonly string[];
+}
+
 type Done = (error?: Error) => void;
 
 export interface Native {
@@ -112,6 +148,17 @@ export interface Native {
   memory(): MemoryFigures;
   flush(done: Done, takeFault: boolean): void;
   isa(): 'v2' | 'avx2' | 'avx512' | 'neon';
+  recordBegin(args: readonly Handle[]): Handle[];
+  recordEnd(results: readonly Handle[], optimise: boolean): PlanRef;
+  recordAbort(): void;
+  isRecording(): boolean;
+  planMatches(plan: PlanRef): boolean;
+  planRun(plan: PlanRef, args: readonly Handle[], timed: boolean): (Handle | boolean)[];
+  planRoom(plan: PlanRef, done: Done): boolean;
+  planDispose(plan: PlanRef): void;
+  planReports(plan: PlanRef): PassReport[];
+  planTimes(plan: PlanRef): CommandTime[];
+  planFigures(plan: PlanRef): PlanFigures;
   onError(factory: (kind: string, op: string, detail: string, site?: { stack?: string }) => Error): void;
   watch(probe: () => object, listener: (faults: number) => void): void;
   takeFault(faults: number): Error | undefined;

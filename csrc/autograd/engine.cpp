@@ -195,7 +195,7 @@ void set_arithmetic(Arithmetic given) { arithmetic = given; }
 Tensor read_state(State& state) {
   Tensor value = state.snapshot();
   if (!state.requires_grad() || !grad_enabled()) return value;
-  auto node = state.leaf.lock();
+  auto node = state.leaf().lock();
   if (!node) {
     std::weak_ptr<State> cell = state.weak_from_this();
     node = leaf_node(state.dtype(), state.shape(),
@@ -205,7 +205,7 @@ Tensor read_state(State& state) {
                        }
                        return {};
                      });
-    state.leaf = node;
+    state.leaf() = node;
   }
   value.set_edge({node, 0});
   return value;

@@ -5,34 +5,57 @@
 
 namespace hebb {
 
-State::State(std::shared_ptr<Storage> home, DType dtype, const Shape& shape)
-    : home_(std::move(home)), dtype_(dtype), shape_(shape) {}
+namespace {
+
+thread_local CellSource* cells = nullptr;
+
+}  // namespace
+
+State::State(std::shared_ptr<Storage> home, DType dtype, const Shape& shape) : dtype_(dtype), shape_(shape) {
+  own_.home = std::move(home);
+}
 
 State::~State() {
-  if (auto snapshot = snapshot_.lock()) {
+  if (auto snapshot = own_.snapshot.lock()) {
     // The cell is gone, its last value is not: the snapshot keeps the memory.
-    home_->disown();
+    own_.home->disown();
     snapshot->adopt();
   }
 }
+
+void State::set_cells(CellSource* source) { cells = source; }
+
+Cell& State::cell() { return cells == nullptr ? own_ : cells->cell_of(*this); }
 
 Tensor State::view(std::shared_ptr<Storage> storage) const {
   return Tensor(std::move(storage), dtype_, shape_, contiguous_strides(shape_), 0);
 }
 
 Tensor State::snapshot() {
-  auto storage = snapshot_.lock();
+  Cell& here = cell();
+  auto storage = here.snapshot.lock();
   if (!storage) {
-    storage = std::make_shared<Storage>(home_->block(), false);
-    snapshot_ = storage;
+    storage = std::make_shared<Storage>(here.home->block(), false);
+    here.snapshot = storage;
   }
   return view(std::move(storage));
 }
 
 Tensor State::writable() {
-  snapshot_.reset();
-  ++version_;
-  return view(home_);
+  Cell& here = cell();
+  here.snapshot.reset();
+  ++here.version;
+  return view(here.home);
+}
+
+const Tensor& State::grad() {
+  if (cells != nullptr) cells->note_grad(*this, false);
+  return cell().grad;
+}
+
+void State::set_grad(Tensor grad) {
+  if (cells != nullptr) cells->note_grad(*this, true);
+  cell().grad = std::move(grad);
 }
 
 }  // namespace hebb

@@ -5,6 +5,7 @@
 #include "kernels/fill.h"
 #include "ops/op.h"
 #include "ops/shape.h"
+#include "stream/recorder.h"
 
 namespace hebb::ops {
 
@@ -23,6 +24,11 @@ Environment::~Environment() {
   if (current_environment == this) current_environment = nullptr;
 }
 
+const stream::Optimiser& Environment::optimiser() {
+  static const stream::Optimiser optimise = [](stream::Program&, std::vector<stream::PassReport>*) {};
+  return optimise;
+}
+
 Environment& Environment::current() {
   if (current_environment == nullptr) {
     throw Error(ErrorKind::kState, "environment", "this thread has none; load the addon here first");
@@ -33,9 +39,13 @@ Environment& Environment::current() {
 void Environment::make_current() {
   current_environment = this;
   stream::Stream::set_current(&stream_);
+  State::set_cells(stream_.recorder());
 }
 
 void Environment::set_seed(uint64_t seed) {
+  if (stream_.recorder() != nullptr) {
+    throw Error(ErrorKind::kState, "seed", "a step is being recorded; seed before it is called");
+  }
   const Tensor value = concat(
       {Tensor::constant(DType::kI64, static_cast<double>(seed), {1}), Tensor::constant(DType::kI64, 0, {1})},
       0);

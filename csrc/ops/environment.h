@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/state.h"
+#include "stream/plan.h"
 #include "stream/stream.h"
 
 namespace hebb::ops {
@@ -21,6 +22,8 @@ class Environment {
   void make_current();
 
   stream::Stream& stream() { return stream_; }
+  // The passes, with the kernels they need.
+  static const stream::Optimiser& optimiser();
 
   // Restarts the random numbers: the same seed gives the same draws in program order.
   void set_seed(uint64_t seed);

@@ -3,6 +3,7 @@
 
 #include "kernels/copy.h"
 #include "ops/environment.h"
+#include "stream/recorder.h"
 #include "stream/stream.h"
 
 namespace hebb::ops {
@@ -24,6 +25,7 @@ Operand operand_of(const Tensor& x, Role role) {
   if (x.is_constant()) {
     operand.constant = x.storage()->constant();
   } else {
+    if (auto* recorder = stream::Stream::current().recorder()) recorder->capture(x.storage());
     operand.block = x.storage()->block();
     operand.data = static_cast<char*>(operand.block->data) + x.offset() * item_size(x.dtype());
   }
@@ -84,6 +86,13 @@ Tensor writable(State& state) {
 }
 
 std::shared_ptr<State> make_state(const Tensor& x) {
+  if (is_recorded(x)) {
+    throw Error(ErrorKind::kState, "state",
+                "the initial value is computed by the step being recorded; make the state before, or from "
+                "constants");
+  }
+  // Made for real, once: its initial value is no part of the step.
+  const NotRecorded pause;
   auto state = std::make_shared<State>(empty(x.dtype(), x.shape()).storage(), x.dtype(), x.shape());
   submit(kernels::copy, {state->writable()}, {x});
   return state;
@@ -105,9 +114,22 @@ void assign(State& state, const Tensor& x) {
   submit_update(kernels::assign, {writable(state)}, {value}, {});
 }
 
+bool is_recorded(const Tensor& x) {
+  const auto* recorder = stream::Stream::current().recorder();
+  return recorder != nullptr && !x.is_constant() && recorder->owns(x.storage()->block());
+}
+
+NotRecorded::NotRecorded() : recorder_(stream::Stream::current().set_recorder(nullptr)) {}
+NotRecorded::~NotRecorded() { stream::Stream::current().set_recorder(recorder_); }
+
 Draw draw(int64_t count) {
   Environment& environment = Environment::current();
-  const uint64_t counter = environment.advance((static_cast<uint64_t>(count) + 3) / 4);
+  const uint64_t blocks = (static_cast<uint64_t>(count) + 3) / 4;
+  if (auto* recorder = environment.stream().recorder()) {
+    const Tensor seed = recorder->seed();
+    return {seed, static_cast<int64_t>(recorder->advance(blocks))};
+  }
+  const uint64_t counter = environment.advance(blocks);
   return {environment.seed_cell()->snapshot(), static_cast<int64_t>(counter)};
 }
 

@@ -12,6 +12,10 @@
 #include "core/tensor.h"
 #include "stream/command.h"
 
+namespace hebb::stream {
+class Recorder;
+}
+
 namespace hebb::ops {
 
 using autograd::Grads;
@@ -75,6 +79,21 @@ struct Draw {
   int64_t counter;
 };
 Draw draw(int64_t count);
+
+// Whether x is a value of the step being recorded, which is not there yet.
+bool is_recorded(const Tensor& x);
+
+// What is submitted while one lives runs at once, though a step is being recorded.
+class NotRecorded {
+ public:
+  NotRecorded();
+  ~NotRecorded();
+  NotRecorded(const NotRecorded&) = delete;
+  NotRecorded& operator=(const NotRecorded&) = delete;
+
+ private:
+  stream::Recorder* recorder_;
+};
 
 // x itself where it is contiguous memory, else a copy.
 Tensor contiguous(const Tensor& x);

@@ -17,6 +17,7 @@ namespace hebb::stream {
 
 class Context;
 struct Command;
+struct TileProgram;
 
 inline constexpr int kRank = 8;
 
@@ -78,12 +79,19 @@ struct Traits {
   bool guard = false;            // checks its data and may report a fault
 };
 
+// What a kernel is asked to do, in floating point operations; null counts one for each element of the result.
+using Flops = double (*)(const Command& command);
+
 struct Slot {
   const char* name;
   Traits traits;
   const Layout* params = nullptr;
   // What a guard says: {value}, {position} and {limit} are filled in.
   const char* fault_text = nullptr;
+  Flops flops = nullptr;
+  // For a guard: the operand whose contents may be bad, and a kernel that looks at that operand alone.
+  int checked = -1;
+  Kernel check = nullptr;
   // Filled at load with the best instruction set; an empty one means the device has no kernel.
   Kernel cpu = nullptr;
   Kernel cuda = nullptr;
@@ -105,6 +113,8 @@ struct Command {
   int operand_count = 0;
   const Operand* operands = nullptr;
   alignas(8) unsigned char params[kParamBytes] = {};
+  // What a fused command computes.
+  const TileProgram* tiles = nullptr;
 
   template <class P>
   HEBB_INLINE const P& param() const {

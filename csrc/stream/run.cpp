@@ -44,8 +44,13 @@ bool Stream::run_some() {
 
 void Stream::run(Entry& entry, uint64_t ticket) {
   if (entry.command.slot != nullptr) {
-    run_kernel(entry, ticket);
+    run_kernel(entry.command, entry.threads, ticket);
     entry.more_operands.reset();
+    return;
+  }
+  if (entry.replay != nullptr) {
+    entry.replay->run(*this, entry.replay_run, entry.threads, ticket);
+    entry.replay.reset();
     return;
   }
   const uint32_t fault = entry.task_block == nullptr ? 0 : entry.task_block->fault;
@@ -53,8 +58,7 @@ void Stream::run(Entry& entry, uint64_t ticket) {
   entry.task = nullptr;
 }
 
-void Stream::run_kernel(Entry& entry, uint64_t ticket) {
-  const Command& command = entry.command;
+void Stream::run_kernel(const Command& command, int count, uint64_t ticket) {
   uint32_t fault = 0;
   for (int i = 0; i < command.operand_count && fault == 0; ++i) {
     const Operand& operand = command[i];
@@ -63,7 +67,7 @@ void Stream::run_kernel(Entry& entry, uint64_t ticket) {
   // What must not take a poisoned value keeps its own.
   if (fault != 0 && command.slot->traits.writes_state) return;
   if (fault == 0) {
-    Threads threads = executor_.runtime().threads(entry.threads);
+    Threads threads = executor_.runtime().threads(count);
     Context context(threads);
     try {
       command.slot->cpu(command, context);

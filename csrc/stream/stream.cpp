@@ -3,6 +3,9 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
+
+#include "stream/recorder.h"
 
 namespace hebb::stream {
 
@@ -43,7 +46,11 @@ bool writes_nothing(const Operand* operands, int count) {
 }  // namespace
 
 Stream::Stream(Executor& executor, Allocator& allocator, const Slot& copy)
-    : executor_(executor), allocator_(allocator), copy_(copy), ring_(new Entry[kQueueLength]) {
+    : executor_(executor),
+      allocator_(allocator),
+      copy_(copy),
+      arena_(allocator),
+      ring_(new Entry[kQueueLength]) {
   faults_.push_back(std::make_unique<Error>(ErrorKind::kMemory, "hebb", "the process is out of memory"));
   executor_.attach(this);
 }
@@ -63,7 +70,33 @@ Stream& Stream::current() {
 
 void Stream::set_current(Stream* stream) { current_stream = stream; }
 
+void Arena::drop() {
+  if (block_ != nullptr) allocator_.release(std::exchange(block_, nullptr));
+  bytes_ = 0;
+}
+
+void Arena::remove(int64_t bytes) {
+  sizes_.erase(sizes_.find(bytes));
+  // Runs that wait were submitted before whatever gets this memory next.
+  if (bytes_ > needed()) drop();
+}
+
+void* Arena::memory() {
+  if (bytes_ < needed()) {
+    drop();
+    block_ = allocator_.allocate(static_cast<size_t>(needed()));
+    bytes_ = needed();
+  }
+  return block_ == nullptr ? nullptr : block_->data;
+}
+
+Recorder* Stream::set_recorder(Recorder* recorder) {
+  State::set_cells(recorder);
+  return std::exchange(recorder_, recorder);
+}
+
 Block* Stream::allocate(size_t bytes) {
+  if (recorder_ != nullptr) return recorder_->allocate(bytes);
   Block* block = nullptr;
   try {
     block = allocator_.allocate(bytes);
@@ -104,15 +137,16 @@ void Stream::submit(const Slot& slot, const Operand* operands, int count, const 
     for (int i = 0; i < count; ++i) list.push_back(accepted(slot, operands[i], copies));
     push_command(slot, list.data(), count, params, param_bytes);
   } catch (...) {
-    for (Block* block : copies) allocator_.release(block);
+    for (Block* block : copies) block->owner->release(block);
     throw;
   }
   // Released before they are used: later commands that get this memory run after this one.
-  for (Block* block : copies) allocator_.release(block);
+  for (Block* block : copies) block->owner->release(block);
 }
 
 void Stream::push_command(const Slot& slot, const Operand* operands, int count, const void* params,
                           size_t param_bytes) {
+  if (recorder_ != nullptr) return recorder_->push(slot, operands, count, params, param_bytes);
   Entry& entry = reserve();
   entry.command.slot = &slot;
   entry.command.operand_count = count;
@@ -139,6 +173,15 @@ void Stream::then(Task task, const Block* block) {
   entry.command.slot = nullptr;
   entry.task = std::move(task);
   entry.task_block = block;
+  publish();
+}
+
+void Stream::replay(std::shared_ptr<Replay> replay, const Run& run) {
+  Entry& entry = reserve();
+  entry.command.slot = nullptr;
+  entry.replay = std::move(replay);
+  entry.replay_run = run;
+  entry.threads = threads();
   publish();
 }
 

@@ -7,14 +7,42 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "core/error.h"
 #include "core/storage.h"
 #include "stream/command.h"
 #include "stream/executor.h"
+#include "stream/replay.h"
 
 namespace hebb::stream {
+
+class Recorder;
+
+// The memory that all plans of a stream share: as much as the largest needs.
+class Arena {
+ public:
+  explicit Arena(Allocator& allocator) : allocator_(allocator) {}
+  ~Arena() { drop(); }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  void add(int64_t bytes) { sizes_.insert(bytes); }
+  void remove(int64_t bytes);
+  // Allocated when it is first used, null where no plan needs any.
+  void* memory();
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  void drop();
+  int64_t needed() const { return sizes_.empty() ? 0 : *sizes_.rbegin(); }
+
+  Allocator& allocator_;
+  std::multiset<int64_t> sizes_;
+  Block* block_ = nullptr;
+  int64_t bytes_ = 0;
+};
 
 // Commands that may wait; a full queue blocks the submitting thread until half of it has run.
 inline constexpr uint64_t kQueueLength = 1024;
@@ -33,10 +61,17 @@ class Stream {
   static void set_current(Stream* stream);
 
   Allocator& allocator() { return allocator_; }
+  const Slot& copy_slot() const { return copy_; }
   // Memory whose contents, and any poison in them, are of the past.
   Block* allocate(size_t bytes);
   int threads() const { return threads_.load(std::memory_order_relaxed); }
   void set_threads(int count) { threads_.store(count, std::memory_order_relaxed); }
+
+  Arena& arena() { return arena_; }
+
+  // Where memory and commands go while a step is recorded; null for the queue.
+  Recorder* recorder() const { return recorder_; }
+  Recorder* set_recorder(Recorder* recorder);
 
   // Appends a kernel call; operands are outputs first. Throws Error(kDevice) where the slot has no kernel.
   void submit(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes);
@@ -46,6 +81,9 @@ class Stream {
   using Task = std::function<void(const Error* fault)>;
   // Runs on the executor after everything submitted so far; a stream that ends drops it unrun.
   void then(Task task, const Block* block);
+
+  // Appends one run of a compiled step; everything in `run` is allocated by now.
+  void replay(std::shared_ptr<Replay> replay, const Run& run);
 
   // Blocks until everything submitted so far has run.
   void drain();
@@ -74,6 +112,8 @@ class Stream {
     int threads = 1;
     Task task;
     const Block* task_block = nullptr;
+    std::shared_ptr<Replay> replay;
+    Run replay_run;
   };
 
   Operand accepted(const Slot& slot, const Operand& operand, std::vector<Block*>& copies);
@@ -86,7 +126,8 @@ class Stream {
   // Executor side.
   bool run_some();
   void run(Entry& entry, uint64_t ticket);
-  void run_kernel(Entry& entry, uint64_t ticket);
+  void run_kernel(const Command& command, int threads, uint64_t ticket);
+  friend class Replay;
   uint32_t add_fault(const Slot& slot, const Fault& fault, uint64_t ticket);
   uint32_t add_memory_fault(const Slot& slot, uint64_t ticket);
   uint32_t keep_fault(Error error, uint64_t ticket);
@@ -95,6 +136,8 @@ class Stream {
   Executor& executor_;
   Allocator& allocator_;
   const Slot& copy_;
+  Recorder* recorder_ = nullptr;
+  Arena arena_;
   std::atomic<int> threads_{1};
   std::unique_ptr<Entry[]> ring_;
   alignas(64) std::atomic<uint64_t> submitted_{0};

@@ -2,7 +2,10 @@
 import { ShapeError, ValueError } from '../errors';
 import { isState } from '../state';
 import type { State } from '../state';
+import { watched } from '../structure';
 import type { Tensor } from '../tensor';
+
+const kTraining: unique symbol = Symbol('training');
 
 /** Anything that maps a tensor to a tensor: what `sequential` is made of. */
 export interface Layer {
@@ -38,16 +41,22 @@ const holdsMembers = (value: object): boolean =>
  * new Scale().parameters().length; // 1
  */
 export class Module {
-  #training = true;
+  // No private field: what the constructor returns, the watched object, would not have it.
+  declare [kTraining]: boolean;
+
+  constructor() {
+    Object.defineProperty(this, kTraining, { value: true, writable: true, configurable: true });
+    return watched(this);
+  }
 
   /** Whether the model is being trained: dropout is the identity where it is not. */
   get training(): boolean {
-    return this.#training;
+    return this[kTraining];
   }
 
   /** Sets `training` here and in all modules inside; returns this. */
   train(mode = true): this {
-    for (const module of this.modules()) module.#training = mode;
+    for (const module of this.modules()) module[kTraining] = mode;
     return this;
   }
 

@@ -1,0 +1,256 @@
+// Compiled steps at the border: recording, running, telling about them.
+#include "binding/plan.h"
+
+#include "autograd/grad_mode.h"
+#include "binding/arguments.h"
+#include "binding/entry.h"
+#include "binding/exports.h"
+
+namespace hebb::binding {
+
+void Pace::begin() {
+  std::lock_guard lock(mutex_);
+  ++pending_;
+}
+
+void Pace::end(Environment& environment) {
+  std::unique_ptr<Completion> ready;
+  {
+    std::lock_guard lock(mutex_);
+    if (--pending_ < kPending) ready = std::move(waiting_);
+  }
+  if (ready) environment.complete(std::move(ready));
+}
+
+int Pace::pending() {
+  std::lock_guard lock(mutex_);
+  return pending_;
+}
+
+bool Pace::wait(std::unique_ptr<Completion>& completion) {
+  std::lock_guard lock(mutex_);
+  if (pending_ < kPending) return false;
+  waiting_ = std::move(completion);
+  return true;
+}
+
+namespace {
+
+void finalize_plan(napi_env env, void* data, void*) {
+  auto* handle = static_cast<PlanHandle*>(data);
+  Environment::of(env).drop_plan(*handle);
+  delete handle;
+}
+
+PlanHandle& plan_of(Environment& environment, const Napi::Value& value) {
+  void* data = nullptr;
+  if (value.IsExternal()) napi_get_value_external(value.Env(), value, &data);
+  auto* handle = static_cast<PlanHandle*>(data);
+  if (handle == nullptr || !environment.plans()->contains(handle)) {
+    throw Error(ErrorKind::kValue, "compile", "got " + printed(value) + " for a compiled step");
+  }
+  if (!handle->plan) throw Error(ErrorKind::kState, "compile", "the step is disposed; compile it again");
+  return *handle;
+}
+
+Napi::Array wrap_all(Environment& environment, std::vector<Tensor> tensors) {
+  auto list = Napi::Array::New(environment.env(), tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i)
+    list.Set(static_cast<uint32_t>(i), wrap(environment, std::move(tensors[i])));
+  return list;
+}
+
+void check_arguments(const std::vector<Tensor>& args) {
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (!args[i].requires_grad()) continue;
+    throw Error(
+        ErrorKind::kState, "compile",
+        text("argument %zu requires a gradient, which a compiled step does not pass on; detach() it, or "
+             "differentiate inside the step",
+             i));
+  }
+}
+
+// recordBegin(tensors): a placeholder for each. A state given as an argument is the value it has now.
+Napi::Value record_begin(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    std::vector<Tensor> args;
+    {
+      autograd::GradMode off(false);
+      args = tensors_of("compile", "arguments", info[0]);
+    }
+    check_arguments(args);
+    environment.begin_recording();
+    std::vector<Tensor> placeholders;
+    for (size_t i = 0; i < args.size(); ++i) {
+      placeholders.push_back(
+          environment.recorder()->argument(static_cast<int>(i), args[i].dtype(), args[i].shape()));
+    }
+    return wrap_all(environment, std::move(placeholders));
+  });
+}
+
+// recordEnd(results, optimise): the plan. The recording is over, also where this throws.
+Napi::Value record_end(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) -> Napi::Value {
+    if (environment.recorder() == nullptr) throw Error(ErrorKind::kState, "compile", "nothing is recorded");
+    auto handle = std::make_unique<PlanHandle>(environment.plans());
+    handle->sites = environment.recorded_sites();
+    try {
+      autograd::GradMode off(false);
+      const std::vector<Tensor> results = tensors_of("compile", "results", info[0]);
+      handle->plan = std::make_unique<stream::Plan>(
+          environment.stream(), *environment.recorder(), results,
+          info[1].ToBoolean() ? environment.ops().optimiser() : stream::Optimiser{});
+    } catch (...) {
+      environment.end_recording();
+      environment.drop_plan(*handle);
+      throw;
+    }
+    environment.end_recording();
+    napi_value result;
+    if (napi_create_external(environment.env(), handle.get(), &finalize_plan, nullptr, &result) != napi_ok) {
+      environment.drop_plan(*handle);
+      throw Error(ErrorKind::kInternal, "compile", "the environment is shutting down");
+    }
+    handle.release();
+    return Napi::Value(environment.env(), result);
+  });
+}
+
+Napi::Value record_abort(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    environment.end_recording();
+    return environment.env().Undefined();
+  });
+}
+
+Napi::Value is_recording(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    return Napi::Boolean::New(environment.env(), environment.recorder() != nullptr);
+  });
+}
+
+// planMatches(plan): whether its states are as they were recorded.
+Napi::Value matches(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    return Napi::Boolean::New(environment.env(), plan_of(environment, info[0]).plan->matches());
+  });
+}
+
+// planRun(plan, tensors, timed): the results, and whether a further run may be begun, as the last element.
+Napi::Value run(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) -> Napi::Value {
+    PlanHandle& handle = plan_of(environment, info[0]);
+    if (handle.pace->pending() >= Pace::kPending) {
+      throw Error(ErrorKind::kState, "compile",
+                  text("%d runs of the step are under way; await each call before the next", Pace::kPending));
+    }
+    std::vector<Tensor> args;
+    {
+      autograd::GradMode off(false);
+      args = tensors_of("compile", "arguments", info[1]);
+    }
+    check_arguments(args);
+    if (auto fault = environment.stream().take_fault()) throw *fault;
+    auto results = wrap_all(environment, environment.run_plan(handle, args, info[2].ToBoolean()));
+    const bool room = handle.pace->pending() < Pace::kPending;
+    results.Set(results.Length(), Napi::Boolean::New(environment.env(), room));
+    return results;
+  });
+}
+
+// planRoom(plan, done): done(error?) when another run may be begun, with a failure nobody was told of; false
+// where that is now.
+Napi::Value room(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    PlanHandle& handle = plan_of(environment, info[0]);
+    auto completion = std::make_unique<Completion>();
+    completion->callback = Napi::Persistent(function_of("compile", "done", info[1]));
+    completion->take_fault = true;
+    environment.expect();
+    const bool waits = handle.pace->wait(completion);
+    if (!waits) environment.complete(std::move(completion));
+    return Napi::Boolean::New(environment.env(), waits);
+  });
+}
+
+Napi::Value dispose(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    environment.drop_plan(plan_of(environment, info[0]));
+    return environment.env().Undefined();
+  });
+}
+
+// planReports(plan): what each pass made of it, first the recording itself; and what it takes.
+Napi::Value reports(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const auto& plan = *plan_of(environment, info[0]).plan;
+    auto list = Napi::Array::New(environment.env());
+    for (const auto& report : plan.explain()) {
+      auto object = Napi::Object::New(environment.env());
+      object.Set("pass", report.pass);
+      object.Set("text", report.text);
+      object.Set("commands", static_cast<double>(report.commands));
+      object.Set("bytes", report.bytes);
+      object.Set("flops", report.flops);
+      object.Set("arenaBytes", static_cast<double>(report.arena_bytes));
+      list.Set(list.Length(), object);
+    }
+    return list;
+  });
+}
+
+// planTimes(plan): [{ name, begin, end, flops, bytes }] of the run that was timed last, in microseconds.
+Napi::Value times(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const PlanHandle& handle = plan_of(environment, info[0]);
+    auto list = Napi::Array::New(environment.env());
+    if (!handle.timing) return list;
+    const auto& commands = handle.plan->program().commands;
+    for (size_t i = 0; i < commands.size() && i < handle.timing->begin.size(); ++i) {
+      auto object = Napi::Object::New(environment.env());
+      object.Set("name", commands[i].slot->name);
+      object.Set("begin", static_cast<double>(handle.timing->begin[i] - handle.timing->begin[0]) * 1e-3);
+      object.Set("end", static_cast<double>(handle.timing->end[i] - handle.timing->begin[0]) * 1e-3);
+      object.Set("flops", stream::flops_of(commands[i]));
+      object.Set("bytes", stream::bytes_of(commands[i]));
+      list.Set(list.Length(), object);
+    }
+    return list;
+  });
+}
+
+// planFigures(plan): { commands, drawn, arenaBytes, forgotten }, the last being the shapes of parameters that
+// get a gradient though no update of the step reaches them.
+Napi::Value figures(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const auto& plan = *plan_of(environment, info[0]).plan;
+    auto object = Napi::Object::New(environment.env());
+    object.Set("commands", static_cast<double>(plan.program().commands.size()));
+    object.Set("drawn", static_cast<double>(plan.drawn()));
+    object.Set("arenaBytes", static_cast<double>(plan.arena_bytes()));
+    auto forgotten = Napi::Array::New(environment.env());
+    for (const auto& state : plan.forgotten()) forgotten.Set(forgotten.Length(), state->shape().text());
+    object.Set("forgotten", forgotten);
+    return object;
+  });
+}
+
+}  // namespace
+
+void export_plan(Napi::Env env, Napi::Object exports) {
+  exports.Set("recordBegin", Napi::Function::New(env, record_begin));
+  exports.Set("recordEnd", Napi::Function::New(env, record_end));
+  exports.Set("recordAbort", Napi::Function::New(env, record_abort));
+  exports.Set("isRecording", Napi::Function::New(env, is_recording));
+  exports.Set("planMatches", Napi::Function::New(env, matches));
+  exports.Set("planRun", Napi::Function::New(env, run));
+  exports.Set("planRoom", Napi::Function::New(env, room));
+  exports.Set("planDispose", Napi::Function::New(env, dispose));
+  exports.Set("planReports", Napi::Function::New(env, reports));
+  exports.Set("planTimes", Napi::Function::New(env, times));
+  exports.Set("planFigures", Napi::Function::New(env, figures));
+}
+
+}  // namespace hebb::binding

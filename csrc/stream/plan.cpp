@@ -1,0 +1,230 @@
+// From a recording to runs: outputs, states and gradients of a compiled step.
+#include "stream/plan.h"
+
+#include <utility>
+
+namespace hebb::stream {
+
+namespace {
+
+Operand operand_over(const Tensor& x, Role role) {
+  Operand operand;
+  operand.dtype = x.dtype();
+  operand.role = role;
+  operand.rank = static_cast<uint8_t>(x.rank());
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    operand.shape[axis] = x.shape()[axis];
+    operand.strides[axis] = x.strides()[axis];
+  }
+  if (x.is_constant()) {
+    operand.constant = x.storage()->constant();
+  } else {
+    operand.block = x.storage()->block();
+    operand.data = static_cast<char*>(operand.block->data) + x.offset() * item_size(x.dtype());
+  }
+  return operand;
+}
+
+Tensor new_tensor(Stream& stream, DType dtype, const Shape& shape) {
+  auto storage = std::make_shared<Storage>(nullptr, false);
+  storage->move_to(stream.allocate(static_cast<size_t>(shape.size() * item_size(dtype))));
+  return Tensor(std::move(storage), dtype, shape, contiguous_strides(shape), 0);
+}
+
+void submit_copy(Stream& stream, const Tensor& to, const Tensor& from) {
+  const Operand pair[2] = {operand_over(to, Role::kOut), operand_over(from, Role::kIn)};
+  stream.submit(stream.copy_slot(), pair, 2, nullptr, 0);
+}
+
+}  // namespace
+
+PassReport report_of(std::string pass, const Program& program) {
+  PassReport report{std::move(pass), program_text(program), program.commands.size()};
+  for (const auto& command : program.commands) {
+    report.bytes += bytes_of(command);
+    report.flops += flops_of(command);
+  }
+  report.arena_bytes = plan_arena(program).bytes;
+  return report;
+}
+
+Plan::Plan(Stream& stream, Recorder& recorder, const std::vector<Tensor>& outputs, Optimiser optimise)
+    : stream_(stream), optimise_(std::move(optimise)) {
+  Recorder* before = stream.set_recorder(&recorder);
+  try {
+    for (const auto& output : outputs) add_output(recorder, output);
+    returned_ = outputs_.size();
+    note_states(recorder);
+  } catch (...) {
+    stream.set_recorder(before);
+    throw;
+  }
+  stream.set_recorder(before);
+  recorded_ = std::move(recorder.program());
+  program_ = recorded_;
+  captured_ = recorder.captured();
+  drawn_ = recorder.drawn();
+  if (optimise_) optimise_(program_, nullptr);
+  std::vector<Block*> homes;
+  for (const auto& use : states_) homes.push_back(use.state->own().home->block());
+  replay_ = std::make_shared<Replay>(program_, plan_arena(program_), homes);
+  stream_.arena().add(replay_->arena_bytes());
+}
+
+Plan::~Plan() { stream_.arena().remove(replay_->arena_bytes()); }
+
+// A value that nothing else stands for leaves the arena; any other is copied.
+int Plan::add_output(Recorder& recorder, const Tensor& value) {
+  const int number = static_cast<int>(outputs_.size());
+  Tensor result = value;
+  const auto leaves = [&](const Tensor& x) {
+    if (!x.is_contiguous() || x.offset() != 0 || !recorder.owns(x.storage()->block())) return false;
+    const Buffer& buffer =
+        recorder.program().buffers[static_cast<size_t>(recorder.buffer_of(x.storage()->block()))];
+    return buffer.origin == Origin::kTemporary && buffer.bytes == x.nbytes();
+  };
+  if (!leaves(result)) {
+    result = new_tensor(stream_, value.dtype(), value.shape());
+    if (!value.is_constant() && !recorder.owns(value.storage()->block())) recorder.capture(value.storage());
+    submit_copy(stream_, result, value);
+  }
+  Buffer& buffer =
+      recorder.program().buffers[static_cast<size_t>(recorder.buffer_of(result.storage()->block()))];
+  buffer.origin = Origin::kOutput;
+  buffer.index = number;
+  outputs_.push_back({result.dtype(), result.shape()});
+  return number;
+}
+
+void Plan::note_states(Recorder& recorder) {
+  // By number: looking at a state's gradient may make the recorder know of further ones.
+  for (size_t i = 0; i < recorder.states().size(); ++i) {
+    const RecordedState& recorded = *recorder.states()[i];
+    StateUse use{recorded.state, recorded.required_grad, recorded.had_grad, recorded.grad_seen,
+                 recorded.cell.version};
+    const Tensor& grad = recorded.cell.grad;
+    if (!recorded.grad_replaced) {
+      use.grad = StateUse::Grad::kKept;
+    } else if (!grad) {
+      use.grad = StateUse::Grad::kCleared;
+    } else if (!recorded.entry_grad || grad.storage() != recorded.entry_grad.storage()) {
+      use.grad = StateUse::Grad::kOutput;
+      use.grad_output = add_output(recorder, grad);
+    }
+    states_.push_back(std::move(use));
+  }
+}
+
+std::vector<PassReport> Plan::explain() const {
+  std::vector<PassReport> reports;
+  Program program = recorded_;
+  reports.push_back(report_of("recorded", program));
+  if (optimise_) optimise_(program, &reports);
+  return reports;
+}
+
+bool Plan::matches() const {
+  for (const auto& use : states_) {
+    if (use.state->requires_grad() != use.required_grad) return false;
+    if (use.grad_seen && use.state->own().grad.defined() != use.had_grad) return false;
+  }
+  return true;
+}
+
+std::vector<std::shared_ptr<State>> Plan::forgotten() const {
+  bool updates = false;
+  for (const auto& use : states_) updates = updates || (use.required_grad && use.writes > 0);
+  std::vector<std::shared_ptr<State>> found;
+  for (const auto& use : states_) {
+    const bool left = use.grad == StateUse::Grad::kOutput && use.required_grad;
+    if (updates && left && use.writes == 0) found.push_back(use.state);
+  }
+  return found;
+}
+
+Tensor Plan::contiguous(const Tensor& x) {
+  if (x.is_contiguous()) return x;
+  Tensor y = new_tensor(stream_, x.dtype(), x.shape());
+  submit_copy(stream_, y, x);
+  return y;
+}
+
+// A snapshot never changes: it gets memory of its own before its state is written.
+void Plan::move_snapshots() {
+  for (const auto& use : states_) {
+    if (use.writes == 0) continue;
+    Cell& cell = use.state->own();
+    const auto snapshot = cell.snapshot.lock();
+    if (!snapshot) continue;
+    Tensor copy = new_tensor(stream_, use.state->dtype(), use.state->shape());
+    const Tensor value(cell.home, use.state->dtype(), use.state->shape(),
+                       contiguous_strides(use.state->shape()), 0);
+    submit_copy(stream_, copy, value);
+    Block* block = copy.storage()->block();
+    copy.storage()->disown();
+    snapshot->move_to(block);
+    cell.snapshot.reset();
+  }
+}
+
+void Plan::bind(Run& run, const std::vector<Tensor>& args, const std::vector<Tensor>& outputs,
+                std::vector<Tensor>& held) {
+  const auto data_of = [](const Tensor& x) {
+    Block* block = x.storage()->block();
+    return Binding{static_cast<char*>(block->data) + x.offset() * item_size(x.dtype()), block};
+  };
+  run.bindings.clear();
+  for (const int id : replay_->bound()) {
+    const Buffer& buffer = program_.buffers[static_cast<size_t>(id)];
+    const auto index = static_cast<size_t>(buffer.index);
+    switch (buffer.origin) {
+      case Origin::kArgument:
+        held.push_back(contiguous(args[index]));
+        run.bindings.push_back(data_of(held.back()));
+        break;
+      case Origin::kGradient: {
+        held.push_back(contiguous(states_[index].state->own().grad));
+        run.bindings.push_back(data_of(held.back()));
+        break;
+      }
+      case Origin::kCaptured: {
+        Block* block = captured_[index]->block();
+        run.bindings.push_back({block->data, block});
+        break;
+      }
+      default: {
+        Block* block = outputs[index].storage()->block();
+        run.bindings.push_back({block->data, block});
+        block->fresh = false;
+      }
+    }
+  }
+}
+
+std::vector<Tensor> Plan::run(const std::vector<Tensor>& args, State* seed, uint64_t base,
+                              std::shared_ptr<Timing> timing) {
+  // Everything that may be refused comes before anything that shows.
+  move_snapshots();
+  std::vector<Tensor> results;
+  results.reserve(outputs_.size());
+  for (const auto& spec : outputs_) results.push_back(new_tensor(stream_, spec.dtype, spec.shape));
+  std::vector<Tensor> held;
+  held.reserve(args.size() + states_.size());
+  Run run;
+  bind(run, args, results, held);
+  run.arena = stream_.arena().memory();
+  run.seed = seed == nullptr ? nullptr : seed->own().home->block();
+  run.base = base;
+  run.timing = std::move(timing);
+  stream_.replay(replay_, run);
+  for (auto& use : states_) {
+    Cell& cell = use.state->own();
+    cell.version += use.writes;
+    if (use.grad == StateUse::Grad::kCleared) cell.grad = {};
+    if (use.grad == StateUse::Grad::kOutput) cell.grad = results[static_cast<size_t>(use.grad_output)];
+  }
+  results.resize(returned_);
+  return results;
+}
+
+}  // namespace hebb::stream

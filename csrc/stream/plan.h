@@ -1,0 +1,89 @@
+// Plan: a compiled step of one stream. It keeps what the step uses alive and hands runs to the queue.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/state.h"
+#include "stream/recorder.h"
+#include "stream/stream.h"
+
+namespace hebb::stream {
+
+// What a program looked like before and after each pass.
+struct PassReport {
+  std::string pass;
+  std::string text;
+  size_t commands = 0;
+  double bytes = 0;
+  double flops = 0;
+  int64_t arena_bytes = 0;
+};
+
+PassReport report_of(std::string pass, const Program& program);
+
+// Turns a recorded program into the one that is run; tells of each stage where `reports` is not null.
+using Optimiser = std::function<void(Program& program, std::vector<PassReport>* reports)>;
+
+class Plan {
+ public:
+  // Ends the recording: `outputs` are what each run gives. `optimise` may be empty. Throws what allocation
+  // throws; nothing has happened then.
+  Plan(Stream& stream, Recorder& recorder, const std::vector<Tensor>& outputs, Optimiser optimise);
+  ~Plan();
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  // Whether the states are as the recording found them: which want a gradient, which have one.
+  bool matches() const;
+  // Appends one run to the queue. `seed` is the generator's cell, `base` its counter.
+  std::vector<Tensor> run(const std::vector<Tensor>& args, State* seed, uint64_t base,
+                          std::shared_ptr<Timing> timing = nullptr);
+
+  // Counter blocks that a run draws.
+  uint64_t drawn() const { return drawn_; }
+  const Program& program() const { return program_; }
+  // The program as recorded and after each pass.
+  std::vector<PassReport> explain() const;
+  int64_t arena_bytes() const { return replay_->arena_bytes(); }
+  // Parameters that end a run with a gradient though the step updates others.
+  std::vector<std::shared_ptr<State>> forgotten() const;
+
+ private:
+  struct OutputSpec {
+    DType dtype;
+    Shape shape;
+  };
+  // What a run does to a state.
+  struct StateUse {
+    std::shared_ptr<State> state;
+    bool required_grad = false;
+    bool had_grad = false;
+    bool grad_seen = false;
+    uint64_t writes = 0;
+    enum class Grad : uint8_t { kKept, kCleared, kOutput } grad = Grad::kKept;
+    int grad_output = -1;
+  };
+
+  int add_output(Recorder& recorder, const Tensor& value);
+  void note_states(Recorder& recorder);
+  Tensor contiguous(const Tensor& x);
+  void move_snapshots();
+  void bind(Run& run, const std::vector<Tensor>& args, const std::vector<Tensor>& outputs,
+            std::vector<Tensor>& held);
+
+  Stream& stream_;
+  Optimiser optimise_;
+  Program recorded_;
+  Program program_;
+  std::vector<OutputSpec> outputs_;
+  size_t returned_ = 0;  // the first outputs; gradients follow
+  std::vector<StateUse> states_;
+  std::vector<std::shared_ptr<Storage>> captured_;
+  uint64_t drawn_ = 0;
+  std::shared_ptr<Replay> replay_;
+};
+
+}  // namespace hebb::stream

@@ -1,0 +1,78 @@
+// Program: a recorded step as data. Passes turn one program into a better one; a replay runs it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stream/command.h"
+#include "stream/tile_program.h"
+
+namespace hebb::stream {
+
+// Whose memory a buffer is.
+enum class Origin : uint8_t {
+  kTemporary,  // a place in the arena
+  kArgument,   // what the caller passes
+  kState,      // a state's own memory, at a fixed address
+  kGradient,   // a state's .grad at entry
+  kCaptured,   // a tensor from outside
+  kRandom,     // {seed, base} of this call's draws
+  kOutput      // allocated for each call
+};
+
+struct Buffer {
+  Origin origin = Origin::kTemporary;
+  int index = 0;  // which argument, state, gradient, captured tensor or output
+  int64_t bytes = 0;
+};
+
+inline constexpr int kNoBuffer = -1;
+
+struct PlanOperand {
+  Operand view;            // its data and block are filled in by the replay
+  int buffer = kNoBuffer;  // a constant has none
+  int64_t offset = 0;      // of the first element, in bytes
+
+  bool reads() const { return view.role != Role::kOut; }
+  bool writes() const { return view.role != Role::kIn; }
+};
+
+struct PlanCommand {
+  const Slot* slot = nullptr;
+  std::vector<PlanOperand> operands;  // outputs first
+  std::array<unsigned char, kParamBytes> params{};
+  // What a fused command computes.
+  std::shared_ptr<const TileProgram> tiles;
+  // Where JavaScript asked for it: 0 for unknown.
+  uint64_t site = 0;
+
+  template <class P>
+  const P& param() const {
+    return *reinterpret_cast<const P*>(params.data());
+  }
+};
+
+struct Program {
+  std::vector<Buffer> buffers;
+  std::vector<PlanCommand> commands;
+
+  int add_buffer(Origin origin, int index, int64_t bytes) {
+    buffers.push_back({origin, index, bytes});
+    return static_cast<int>(buffers.size()) - 1;
+  }
+  bool is_temporary(int buffer) const {
+    return buffer != kNoBuffer && buffers[static_cast<size_t>(buffer)].origin == Origin::kTemporary;
+  }
+};
+
+// Floating point operations and bytes touched by a command, as its slot counts them.
+double flops_of(const PlanCommand& command);
+double bytes_of(const PlanCommand& command);
+
+// One line per command, with a head line of totals.
+std::string program_text(const Program& program);
+
+}  // namespace hebb::stream

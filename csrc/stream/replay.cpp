@@ -1,0 +1,156 @@
+// Running a program: pointers are put in where they changed, then its commands run in order.
+#include "stream/replay.h"
+
+#include <chrono>
+
+#include "stream/stream.h"
+
+namespace hebb::stream {
+
+namespace {
+
+int64_t now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// By buffer: whether a command uses it.
+std::vector<bool> used_buffers(const Program& program) {
+  std::vector<bool> used(program.buffers.size());
+  for (const auto& command : program.commands) {
+    for (const auto& operand : command.operands) {
+      if (operand.buffer != kNoBuffer) used[static_cast<size_t>(operand.buffer)] = true;
+    }
+  }
+  return used;
+}
+
+// Outputs are always bound: a run may have to poison them.
+bool is_bound(Origin origin, bool used) {
+  if (origin == Origin::kOutput) return true;
+  return used && (origin == Origin::kArgument || origin == Origin::kGradient || origin == Origin::kCaptured);
+}
+
+}  // namespace
+
+Replay::Replay(const Program& program, const ArenaLayout& layout, const std::vector<Block*>& states)
+    : arena_bytes_(layout.bytes), blocks_(program.buffers.size()) {
+  const std::vector<bool> used = used_buffers(program);
+  for (size_t i = 0; i < program.buffers.size(); ++i) {
+    const Buffer& buffer = program.buffers[i];
+    if (is_bound(buffer.origin, used[i])) {
+      bound_.push_back(static_cast<int>(i));
+    } else if (buffer.origin != Origin::kState) {
+      blocks_[i] = std::make_unique<Block>();
+    }
+  }
+  bound_places_.resize(bound_.size());
+  bound_written_.resize(bound_.size());
+  last_.resize(bound_.size());
+  for (size_t k = 0; k < bound_.size(); ++k) {
+    bound_written_[k] = program.buffers[static_cast<size_t>(bound_[k])].origin == Origin::kOutput;
+  }
+  for (const auto& command : program.commands) add(command, program, layout, states);
+  connect();
+}
+
+void Replay::add(const PlanCommand& source, const Program& program, const ArenaLayout& layout,
+                 const std::vector<Block*>& states) {
+  Command command;
+  command.slot = source.slot;
+  command.operand_count = static_cast<int>(source.operands.size());
+  std::memcpy(command.params, source.params.data(), kParamBytes);
+  command.tiles = source.tiles.get();
+  if (source.tiles) tiles_.push_back(source.tiles);
+  first_operand_.push_back(operands_.size());
+  for (const auto& operand : source.operands) {
+    const size_t at = operands_.size();
+    Operand view = operand.view;
+    if (operand.buffer != kNoBuffer) {
+      const auto id = static_cast<size_t>(operand.buffer);
+      const Buffer& buffer = program.buffers[id];
+      view.block = blocks_[id].get();
+      if (buffer.origin == Origin::kState) {
+        view.block = states[static_cast<size_t>(buffer.index)];
+        view.data = static_cast<char*>(view.block->data) + operand.offset;
+      } else if (buffer.origin == Origin::kRandom) {
+        view.data = reinterpret_cast<char*>(random_) + operand.offset;
+      } else if (buffer.origin == Origin::kTemporary) {
+        arena_places_.push_back({at, layout.offsets[id] + operand.offset});
+      } else {
+        size_t k = 0;
+        while (bound_[k] != operand.buffer) ++k;
+        bound_places_[k].push_back({at, operand.offset});
+      }
+    }
+    operands_.push_back(view);
+  }
+  const int checked = source.slot->checked;
+  if (source.slot->check != nullptr && checked < command.operand_count) {
+    const int buffer = source.operands[static_cast<size_t>(checked)].buffer;
+    if (buffer != kNoBuffer && program.buffers[static_cast<size_t>(buffer)].origin == Origin::kArgument)
+      checks_.push_back({commands_.size(), source.site});
+  }
+  sites_.push_back(source.site);
+  commands_.push_back(command);
+}
+
+// Operands have their places now: the vector grows no more.
+void Replay::connect() {
+  for (size_t i = 0; i < commands_.size(); ++i) commands_[i].operands = operands_.data() + first_operand_[i];
+}
+
+void Replay::bind(const Run& run) {
+  for (size_t k = 0; k < bound_.size(); ++k) {
+    const Binding& binding = run.bindings[k];
+    if (binding.data == last_[k].data && binding.block == last_[k].block) continue;
+    for (const Place& place : bound_places_[k]) {
+      operands_[place.operand].data = static_cast<char*>(binding.data) + place.offset;
+      operands_[place.operand].block = binding.block;
+    }
+    last_[k] = binding;
+  }
+  if (run.arena != last_arena_) {
+    for (const Place& place : arena_places_)
+      operands_[place.operand].data = static_cast<char*>(run.arena) + place.offset;
+    last_arena_ = run.arena;
+  }
+  if (run.seed != nullptr) {
+    random_[0] = *static_cast<const int64_t*>(run.seed->data);
+    random_[1] = static_cast<int64_t>(run.base);
+  }
+}
+
+// The fault of the first argument with bad contents; 0 for none. Nothing has been written yet.
+uint32_t Replay::check_inputs(Stream& stream, int threads, uint64_t ticket) {
+  for (const Check& check : checks_) {
+    const Command& command = commands_[check.command];
+    const Operand& operand = command[command.slot->checked];
+    if (operand.block->fault != 0) return operand.block->fault;
+    Context context(stream.executor_.runtime().threads(threads));
+    command.slot->check(command, context);
+    if (context.fault().set) {
+      return stream.add_fault(*command.slot, context.fault(), check.site != 0 ? check.site : ticket);
+    }
+  }
+  return 0;
+}
+
+void Replay::run(Stream& stream, const Run& run, int threads, uint64_t ticket) {
+  bind(run);
+  const uint32_t fault = check_inputs(stream, threads, ticket);
+  if (fault != 0) {
+    for (size_t k = 0; k < bound_.size(); ++k) {
+      if (bound_written_[k]) run.bindings[k].block->fault = fault;
+    }
+    return;
+  }
+  for (size_t i = 0; i < commands_.size(); ++i) {
+    if (run.timing) run.timing->begin[i] = now();
+    stream.run_kernel(commands_[i], threads, sites_[i] != 0 ? sites_[i] : ticket);
+    if (run.timing) run.timing->end[i] = now();
+  }
+}
+
+}  // namespace hebb::stream

@@ -1,0 +1,85 @@
+// Replay: a program made ready to run again and again, on the executor thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/storage.h"
+#include "stream/arena_layout.h"
+#include "stream/program.h"
+
+namespace hebb::stream {
+
+class Stream;
+
+// Memory given to one run.
+struct Binding {
+  void* data = nullptr;
+  Block* block = nullptr;
+};
+
+// When each command of a run began and ended, in nanoseconds of the steady clock.
+struct Timing {
+  std::vector<int64_t> begin;
+  std::vector<int64_t> end;
+};
+
+// What differs from run to run.
+struct Run {
+  std::vector<Binding> bindings;  // in the order of Replay::bound()
+  void* arena = nullptr;
+  const Block* seed = nullptr;  // {seed, 0}; null where nothing is drawn
+  uint64_t base = 0;            // the counter of the run's first draw
+  std::shared_ptr<Timing> timing;
+};
+
+// Made by the submitting thread, which keeps what it points to alive; run and ended anywhere.
+class Replay {
+ public:
+  // `states` are the blocks of the program's states, by their number.
+  Replay(const Program& program, const ArenaLayout& layout, const std::vector<Block*>& states);
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+
+  // The buffers that a run must bind.
+  const std::vector<int>& bound() const { return bound_; }
+  int64_t arena_bytes() const { return arena_bytes_; }
+
+  void run(Stream& stream, const Run& run, int threads, uint64_t ticket);
+
+ private:
+  struct Place {
+    size_t operand;
+    int64_t offset;
+  };
+  struct Check {
+    size_t command;
+    uint64_t site;
+  };
+
+  void add(const PlanCommand& command, const Program& program, const ArenaLayout& layout,
+           const std::vector<Block*>& states);
+  void connect();
+  void bind(const Run& run);
+  uint32_t check_inputs(Stream& stream, int threads, uint64_t ticket);
+
+  std::vector<Command> commands_;
+  std::vector<size_t> first_operand_;
+  std::vector<uint64_t> sites_;
+  std::vector<Operand> operands_;
+  std::vector<std::shared_ptr<const TileProgram>> tiles_;
+  std::vector<int> bound_;
+  std::vector<std::vector<Place>> bound_places_;  // as bound_
+  std::vector<bool> bound_written_;
+  std::vector<Binding> last_;
+  std::vector<Place> arena_places_;
+  void* last_arena_ = nullptr;
+  int64_t arena_bytes_ = 0;
+  std::vector<std::unique_ptr<Block>> blocks_;  // by buffer, for what no run binds
+  // What is known to be bad before anything is written: guards of arguments.
+  std::vector<Check> checks_;
+  int64_t random_[2] = {};
+};
+
+}  // namespace hebb::stream

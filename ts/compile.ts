@@ -1,0 +1,250 @@
+// compile(): a function of tensors recorded once for each signature, then replayed in the background.
+import { types } from 'node:util';
+import { StateError, ValueError } from './errors';
+import { checkCallback, checkOptions, wrap } from './handle';
+import { native } from './native';
+import type { Handle, PassReport, PlanRef } from './native';
+import { readsOf } from './structure';
+import type { Structure } from './structure';
+import type { Tensor } from './tensor';
+import { collected, Signature } from './tree';
+import type { Tree } from './tree';
+
+export type { PassReport } from './native';
+
+/** How a step is compiled. */
+export interface CompileOptions {
+  /** The passes run on the recording; on unless said. Without them the commands are those of the eager step. */
+  readonly optimise?: boolean;
+  /** Recordings kept for signatures seen before, 16 unless said: the one unused for longest goes. */
+  readonly cache?: number;
+}
+
+/** A compiled function. Calling it runs one step in the background. */
+export interface Step<A extends readonly unknown[], R> {
+  /**
+   * Submits a run. Resolves with the results, as deferred tensors, once another run may be submitted; rejects with a
+   * failure of earlier steps. At most two runs are under way: a third call throws unless the earlier ones were awaited.
+   */
+  (...args: A): Promise<R>;
+  /** The function itself. */
+  readonly body: (...args: A) => R;
+  /** Records for the signature of these arguments, without running anything. */
+  prepare(...args: A): void;
+  /** Runs the step for each list of arguments, awaiting where it must; gives the results in order. */
+  many(batches: Iterable<A> | AsyncIterable<A>): Promise<R[]>;
+  /** The program as recorded and after each pass, for the signature used last. */
+  explain(): readonly PassReport[];
+  /** How many recordings have been made so far. */
+  readonly recordings: number;
+  /** Gives back the memory of all recordings; further calls record anew. */
+  dispose(): void;
+}
+
+interface Recording {
+  readonly plan: PlanRef;
+  readonly structure: Structure;
+  readonly results: Tree;
+}
+
+// The event loop gets a turn at least this often.
+const TURN_MS = 5;
+
+let turned = performance.now();
+
+const turn = <T>(value: T): Promise<T> =>
+  new Promise(resolve => {
+    setImmediate(() => {
+      turned = performance.now();
+      resolve(value);
+    });
+  });
+
+function record<A extends readonly unknown[], R>(
+  body: (...args: A) => R,
+  args: Tree,
+  tensors: readonly Handle[],
+  optimise: boolean,
+): Recording {
+  const placeholders = native.recordBegin(tensors);
+  try {
+    const [result, structure] = readsOf(() =>
+      body(...(args.rebuild(placeholders.map(handle => wrap(handle))) as unknown as A)),
+    );
+    if (types.isPromise(result)) {
+      result.catch(() => undefined);
+      throw new StateError('compile', 'the function returned a promise; use a synchronous function');
+    }
+    const results = collected(result);
+    return { plan: native.recordEnd(results.handles, optimise), structure, results };
+  } catch (error) {
+    native.recordAbort();
+    throw error;
+  }
+}
+
+class Compiled<A extends readonly unknown[], R> {
+  readonly #recordings = new Map<string, Recording>();
+  readonly #body: (...args: A) => R;
+  readonly #optimise: boolean;
+  readonly #limit: number;
+  #last: Recording | undefined;
+  #made = 0;
+  #warned = false;
+
+  constructor(body: (...args: A) => R, { optimise = true, cache = 16 }: CompileOptions) {
+    if (!Number.isSafeInteger(cache) || cache < 1) {
+      throw new ValueError('compile', `cache is ${String(cache)}; use an integer of 1 and more`);
+    }
+    this.#body = body;
+    this.#optimise = optimise;
+    this.#limit = cache;
+  }
+
+  get made(): number {
+    return this.#made;
+  }
+
+  /** The recording that fits the arguments and the state of everything it read. */
+  find(args: A): [Recording, readonly Handle[]] {
+    const signature = new Signature(args);
+    const known = this.#recordings.get(signature.key);
+    if (known !== undefined && known.structure.unchanged() && native.planMatches(known.plan)) {
+      this.#last = known;
+      return [known, signature.handles];
+    }
+    const fresh = record(this.#body, signature.tree, signature.handles, this.#optimise);
+    if (known !== undefined) this.#forget(signature.key, known);
+    this.#recordings.set(signature.key, fresh);
+    this.#last = fresh;
+    this.#made++;
+    this.#report(fresh);
+    this.#trim();
+    return [fresh, signature.handles];
+  }
+
+  run(args: A, timed = false): Promise<R> {
+    const [recording, handles] = this.find(args);
+    const results = native.planRun(recording.plan, handles, timed);
+    const room = results.pop() === true;
+    const tensors = (results as Handle[]).map(handle => wrap(handle));
+    const value = recording.results.rebuild(tensors) as R;
+    if (!room) return this.#whenRoom(recording.plan, value, tensors);
+    return performance.now() - turned > TURN_MS ? turn(value) : Promise.resolve(value);
+  }
+
+  explain(): readonly PassReport[] {
+    if (this.#last === undefined) {
+      throw new StateError('explain', 'nothing is recorded yet; call the step or prepare() first');
+    }
+    return native.planReports(this.#last.plan);
+  }
+
+  get last(): PlanRef | undefined {
+    return this.#last?.plan;
+  }
+
+  dispose(): void {
+    for (const [key, recording] of [...this.#recordings]) this.#forget(key, recording);
+    this.#last = undefined;
+  }
+
+  #whenRoom(plan: PlanRef, value: R, tensors: readonly Tensor[]): Promise<R> {
+    return new Promise((resolve, reject) => {
+      native.planRoom(plan, error => {
+        turned = performance.now();
+        if (error === undefined) {
+          resolve(value);
+          return;
+        }
+        for (const tensor of tensors) tensor.dispose();
+        reject(error);
+      });
+    });
+  }
+
+  #forget(key: string, recording: Recording): void {
+    this.#recordings.delete(key);
+    native.planDispose(recording.plan);
+  }
+
+  #trim(): void {
+    if (this.#recordings.size <= this.#limit) return;
+    const [oldest] = this.#recordings;
+    if (oldest !== undefined) this.#forget(...oldest);
+    if (this.#warned) return;
+    this.#warned = true;
+    process.emitWarning(
+      `compile: more than ${this.#limit} signatures; pad inputs to few shapes and pass numbers that vary as tensors, ` +
+        'or raise the option cache',
+      'HebbWarning',
+    );
+  }
+
+  // Once for each step: a layer that the optimizer does not know of learns nothing, silently.
+  #report(fresh: Recording): void {
+    const { forgotten } = native.planFigures(fresh.plan);
+    if (forgotten.length === 0 || this.#made > 1) return;
+    process.emitWarning(
+      `compile: ${forgotten.length} parameters get a gradient that no optimizer of the step uses: ` +
+        `shapes ${forgotten.join(', ')}; give them to the optimizer or freeze them`,
+      'HebbWarning',
+    );
+  }
+}
+
+// The compiled form behind a step, for profile().
+const compiled = new WeakMap<object, Compiled<readonly never[], unknown>>();
+
+/** Runs the step once, timed; the plan that ran. For profile(). */
+export async function timedRun<A extends readonly unknown[], R>(
+  step: Step<A, R>,
+  args: A,
+): Promise<[PlanRef, R]> {
+  const form = compiled.get(step) as Compiled<A, R> | undefined;
+  if (form === undefined) throw new ValueError('profile', 'the first argument must be a compiled step');
+  const result = await form.run(args, true);
+  return [form.last as PlanRef, result];
+}
+
+/**
+ * A function of tensors made fast: it is run once for each signature (shapes and dtypes of the arguments, and everything
+ * it read: modes, frozen parameters, modules in properties) with placeholders, and what it did is recorded, optimised and
+ * replayed by each call, off this thread. Forward, backward and `optimizer.step()` belong inside. States are read and
+ * written in place; a JavaScript number is a constant of the recording, what varies is a tensor argument or a state.
+ * Results carry no gradient. Inside another compiled function it is part of that one.
+ *
+ * @example
+ * const step = compile((x: Tensor, target: Tensor) => {
+ *   const loss = nn.crossEntropy(model.forward(x), target);
+ *   loss.backward();
+ *   optimizer.step();
+ *   return loss;
+ * });
+ * const loss = await step(x, target);
+ * (await loss.item()) > 0; // true
+ */
+export function compile<A extends readonly unknown[], R>(
+  body: (...args: A) => R,
+  options: CompileOptions = {},
+): Step<A, R> {
+  checkCallback('compile', 'the function', body);
+  checkOptions('compile', options, ['optimise', 'cache']);
+  const form = new Compiled(body, options);
+  const call = (...args: A): Promise<R> =>
+    native.isRecording() ? (body(...args) as unknown as Promise<R>) : form.run(args);
+  const step = Object.assign(call, {
+    body,
+    prepare: (...args: A) => void form.find(args),
+    many: async (batches: Iterable<A> | AsyncIterable<A>) => {
+      const results: R[] = [];
+      for await (const args of batches) results.push(await form.run(args));
+      return results;
+    },
+    explain: () => form.explain(),
+    dispose: () => form.dispose(),
+  });
+  Object.defineProperty(step, 'recordings', { get: () => form.made });
+  compiled.set(step, form as unknown as Compiled<readonly never[], unknown>);
+  return step as unknown as Step<A, R>;
+}
