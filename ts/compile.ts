@@ -42,6 +42,7 @@ export interface Step<A extends readonly unknown[], R> {
 }
 
 interface Recording {
+  readonly key: string;
   readonly plan: PlanRef;
   readonly structure: Structure;
   readonly results: Tree;
@@ -62,21 +63,20 @@ const turn = <T>(value: T): Promise<T> =>
 
 function record<A extends readonly unknown[], R>(
   body: (...args: A) => R,
-  args: Tree,
-  tensors: readonly Handle[],
+  args: Signature,
   optimise: boolean,
 ): Recording {
-  const placeholders = native.recordBegin(tensors);
+  const placeholders = native.recordBegin(args.tree.handles);
   try {
     const [result, structure] = readsOf(() =>
-      body(...(args.rebuild(placeholders.map(handle => wrap(handle))) as unknown as A)),
+      body(...(args.tree.rebuild(placeholders.map(handle => wrap(handle))) as unknown as A)),
     );
     if (types.isPromise(result)) {
       result.catch(() => undefined);
       throw new StateError('compile', 'the function returned a promise; use a synchronous function');
     }
     const results = collected(result);
-    return { plan: native.recordEnd(results.handles, optimise), structure, results };
+    return { key: args.key, plan: native.recordEnd(results.handles, optimise), structure, results };
   } catch (error) {
     native.recordAbort();
     throw error;
@@ -84,11 +84,11 @@ function record<A extends readonly unknown[], R>(
 }
 
 class Compiled<A extends readonly unknown[], R> {
-  readonly #recordings = new Map<string, Recording>();
+  // Those used last come first. One signature has several where modes or gradients come and go.
+  readonly #recordings: Recording[] = [];
   readonly #body: (...args: A) => R;
   readonly #optimise: boolean;
   readonly #limit: number;
-  #last: Recording | undefined;
   #made = 0;
   #warned = false;
 
@@ -108,19 +108,20 @@ class Compiled<A extends readonly unknown[], R> {
   /** The recording that fits the arguments and the state of everything it read. */
   find(args: A): [Recording, readonly Handle[]] {
     const signature = new Signature(args);
-    const known = this.#recordings.get(signature.key);
-    if (known !== undefined && known.structure.unchanged() && native.planMatches(known.plan)) {
-      this.#last = known;
-      return [known, signature.handles];
+    const position = this.#recordings.findIndex(
+      ({ key, structure, plan }) =>
+        key === signature.key && structure.unchanged() && native.planMatches(plan),
+    );
+    if (position === 0) return [this.#recordings[0] as Recording, signature.handles];
+    const known = this.#recordings.splice(position, position < 0 ? 0 : 1)[0];
+    const used = known ?? record(this.#body, signature, this.#optimise);
+    this.#recordings.unshift(used);
+    if (known === undefined) {
+      this.#made++;
+      this.#report(used);
+      this.#trim();
     }
-    const fresh = record(this.#body, signature.tree, signature.handles, this.#optimise);
-    if (known !== undefined) this.#forget(signature.key, known);
-    this.#recordings.set(signature.key, fresh);
-    this.#last = fresh;
-    this.#made++;
-    this.#report(fresh);
-    this.#trim();
-    return [fresh, signature.handles];
+    return [used, signature.handles];
   }
 
   run(args: A, timed = false): Promise<R> {
@@ -134,19 +135,19 @@ class Compiled<A extends readonly unknown[], R> {
   }
 
   explain(): readonly PassReport[] {
-    if (this.#last === undefined) {
+    const { last } = this;
+    if (last === undefined) {
       throw new StateError('explain', 'nothing is recorded yet; call the step or prepare() first');
     }
-    return native.planReports(this.#last.plan);
+    return native.planReports(last);
   }
 
   get last(): PlanRef | undefined {
-    return this.#last?.plan;
+    return this.#recordings[0]?.plan;
   }
 
   dispose(): void {
-    for (const [key, recording] of [...this.#recordings]) this.#forget(key, recording);
-    this.#last = undefined;
+    for (const { plan } of this.#recordings.splice(0)) native.planDispose(plan);
   }
 
   #whenRoom(plan: PlanRef, value: R, tensors: readonly Tensor[]): Promise<R> {
@@ -163,15 +164,10 @@ class Compiled<A extends readonly unknown[], R> {
     });
   }
 
-  #forget(key: string, recording: Recording): void {
-    this.#recordings.delete(key);
-    native.planDispose(recording.plan);
-  }
-
   #trim(): void {
-    if (this.#recordings.size <= this.#limit) return;
-    const [oldest] = this.#recordings;
-    if (oldest !== undefined) this.#forget(...oldest);
+    if (this.#recordings.length <= this.#limit) return;
+    const oldest = this.#recordings.pop();
+    if (oldest !== undefined) native.planDispose(oldest.plan);
     if (this.#warned) return;
     this.#warned = true;
     process.emitWarning(

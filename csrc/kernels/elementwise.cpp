@@ -19,7 +19,8 @@ constexpr stream::Traits traits_of(uint8_t operands, bool predicate) {
           .elementwise = true,
           .predicate = predicate,
           .takes_constants = true,
-          .takes_strides = true};
+          .takes_strides = true,
+          .in_place = true};
 }
 
 }  // namespace

@@ -28,9 +28,11 @@ constexpr Layout kAdamLayout{"AdamParams", sizeof(AdamParams), 7, kAdamFields};
 
 }  // namespace
 
-stream::Slot sgd_step{
-    .name = "sgd_step", .traits = {.min_inputs = 2, .writes_state = true}, .params = &kSgdLayout};
-stream::Slot adam_step{
-    .name = "adam_step", .traits = {.min_inputs = 2, .writes_state = true}, .params = &kAdamLayout};
+stream::Slot sgd_step{.name = "sgd_step",
+                      .traits = {.min_inputs = 2, .writes_state = true, .lists = true},
+                      .params = &kSgdLayout};
+stream::Slot adam_step{.name = "adam_step",
+                       .traits = {.min_inputs = 2, .writes_state = true, .lists = true},
+                       .params = &kAdamLayout};
 
 }  // namespace hebb::kernels

@@ -5,9 +5,12 @@
 #include "kernels/fill.h"
 #include "ops/op.h"
 #include "ops/shape.h"
+#include "stream/passes/passes.h"
 #include "stream/recorder.h"
 
 namespace hebb::ops {
+
+namespace passes = stream::passes;
 
 namespace {
 
@@ -25,7 +28,14 @@ Environment::~Environment() {
 }
 
 const stream::Optimiser& Environment::optimiser() {
-  static const stream::Optimiser optimise = [](stream::Program&, std::vector<stream::PassReport>*) {};
+  static const std::vector<passes::Pass> list = {{"dead", &passes::drop_dead},
+                                                 {"common", &passes::merge_common},
+                                                 {"updates", &passes::split_updates},
+                                                 {"in place", &passes::reuse_in_place}};
+  static const stream::Optimiser optimise = [](stream::Program& program,
+                                               std::vector<stream::PassReport>* reports) {
+    passes::run_all(list, program, reports);
+  };
   return optimise;
 }
 

@@ -77,6 +77,10 @@ struct Traits {
   bool writes_state = false;     // skipped, not poisoned, where an input is poisoned
   bool random = false;           // draws from the generator
   bool guard = false;            // checks its data and may report a fault
+  bool in_place = false;         // may write its first result over an input of the same dtype and layout
+  // Operands are lists of as many entries as the first parameter (int64_t) says, entry i of each belonging
+  // together and to no other, then what all share.
+  bool lists = false;
 };
 
 // What a kernel is asked to do, in floating point operations; null counts one for each element of the result.

@@ -8,7 +8,7 @@ test('workers load, compute the same numbers, and may be ended at any time', asy
 }, 70_000);
 
 test('workers of every kind of work may come and go while nothing else holds the library', async () => {
-  const { code, signal, stdout, stderr } = await runProgram('storm', { args: ['5'], limit: 60_000 });
+  const { code, signal, stdout, stderr } = await runProgram('storm', { args: ['6'], limit: 60_000 });
   // What an ended worker's failures left unread is said once.
   const told = stderr.replace(/^hebb: a failure that nothing read: .*\n/gm, '');
   expect([stdout, told, code, signal]).toEqual(['survived\n', '', 0, null]);

@@ -6,6 +6,7 @@ import type { Loader } from '../data/loader';
 import { ValueError } from '../errors';
 import { checkOptions } from '../handle';
 import { seed as seedRandom } from '../random';
+import { Optimizer } from '../optim';
 import { checkDataset, checkInteger } from './check';
 import { evaluate } from './evaluate';
 import type { Loss, Metric, Stepper, Trainable } from './model';
@@ -61,15 +62,20 @@ export interface FitOptions {
   /** Finishes the steps under way, then resolves with what there is. */
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
+  /**
+   * Record the step once and replay it, which is faster and needs model, loss and metrics to be functions of their tensors
+   * alone; on unless said for the optimizers of `optim`, off for others. Off serves to debug.
+   */
+  readonly compile?: boolean;
   readonly onEpoch?: (report: EpochReport) => void | Promise<void>;
 }
 
 const names: readonly (keyof FitOptions)[] = [
   'train', 'validation', 'batch', 'epochs', 'loss', 'optimizer', 'schedule', 'metrics', 'seed', 'shuffle', 'dropLast',
-  'signal', 'progress', 'onEpoch',
+  'signal', 'progress', 'compile', 'onEpoch',
 ]; // prettier-ignore
 
-type Settings = FitOptions & Required<Pick<FitOptions, 'batch' | 'epochs' | 'seed'>>;
+type Settings = FitOptions & Required<Pick<FitOptions, 'batch' | 'epochs' | 'seed' | 'compile'>>;
 
 function check(model: Trainable, given: FitOptions): Settings {
   if (typeof model?.forward !== 'function' || typeof model.train !== 'function') {
@@ -81,7 +87,13 @@ function check(model: Trainable, given: FitOptions): Settings {
   if (typeof given !== 'object' || given === null)
     throw new ValueError('fit', 'got no options; give train, loss and optimizer');
   checkOptions('fit', given, names);
-  const settings = { ...given, batch: given.batch ?? 32, epochs: given.epochs ?? 1, seed: given.seed ?? 0 };
+  const settings = {
+    ...given,
+    batch: given.batch ?? 32,
+    epochs: given.epochs ?? 1,
+    seed: given.seed ?? 0,
+    compile: given.compile ?? given.optimizer instanceof Optimizer,
+  };
   checkDataset('fit', 'train', settings.train);
   if (settings.validation !== undefined) checkDataset('fit', 'validation', settings.validation);
   checkInteger('fit', 'batch', settings.batch, 1);

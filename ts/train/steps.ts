@@ -1,4 +1,6 @@
 // Training steps under way: submitted here, their figures awaited later.
+import { compile } from '../compile';
+import type { Step } from '../compile';
 import { scope } from '../scope';
 import type { Tensor } from '../tensor';
 import { lossOf, packed, resolveMeasures, unpacked } from './measure';
@@ -14,6 +16,8 @@ export interface StepSettings {
   readonly metrics?: readonly Metric[];
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
+  /** Record the step once and replay it. */
+  readonly compile: boolean;
 }
 
 interface Pending {
@@ -26,6 +30,7 @@ export class Steps {
   readonly #losses: number[] = [];
   readonly #pending: Pending[] = [];
   readonly #measures: Measures;
+  readonly #compiled: Step<[Tensor, Tensor], Tensor> | undefined;
   #begun = 0;
   #samples = 0;
   #seconds = 0;
@@ -35,25 +40,34 @@ export class Steps {
     readonly settings: StepSettings,
   ) {
     this.#measures = resolveMeasures('fit', settings.loss, settings.metrics);
+    if (settings.compile) this.#compiled = compile((x, target) => this.#body(x, target));
   }
 
   /** Submits one step; the batch may be freed afterwards. */
   begin(x: Tensor, target: Tensor): void {
     const { optimizer, schedule } = this.settings;
-    const figures = scope(() => {
-      const output = this.model.forward(x);
-      const loss = lossOf('fit', this.#measures, output, target);
-      const measured = packed('fit', this.#measures, loss, [output, target]);
-      loss.backward();
-      if (schedule !== undefined) optimizer.lr = schedule(this.#begun);
-      optimizer.step();
-      return measured;
-    });
+    if (schedule !== undefined) optimizer.lr = schedule(this.#begun);
+    const values = this.#run(x, target);
     this.#begun++;
-    const values = (figures.read() as Promise<Float32Array>).finally(() => figures.dispose());
     // Awaited in settle(); until then a failure must not count as unhandled.
     values.catch(() => undefined);
     this.#pending.push({ samples: x.shape[0] ?? 0, values });
+  }
+
+  #run(x: Tensor, target: Tensor): Promise<Float32Array> {
+    const read = (figures: Tensor): Promise<Float32Array> =>
+      (figures.read() as Promise<Float32Array>).finally(() => figures.dispose());
+    if (this.#compiled !== undefined) return this.#compiled(x, target).then(read);
+    return read(scope(() => this.#body(x, target)));
+  }
+
+  #body(x: Tensor, target: Tensor): Tensor {
+    const output = this.model.forward(x);
+    const loss = lossOf('fit', this.#measures, output, target);
+    const measured = packed('fit', this.#measures, loss, [output, target]);
+    loss.backward();
+    this.settings.optimizer.step();
+    return measured;
   }
 
   /** Waits until at most `left` steps are under way; adds the figures of the others to `totals`. */
@@ -72,6 +86,7 @@ export class Steps {
   async drain(): Promise<void> {
     await Promise.allSettled(this.#pending.map(({ values }) => values));
     this.#pending.length = 0;
+    this.#compiled?.dispose();
   }
 
   /** Notes an epoch's samples and the time they took. */

@@ -220,9 +220,28 @@ void one_hot_kernel(const Command& command, Context& context) {
   });
 }
 
+// What a compiled step looks at before it writes anything: the indices alone.
+void check_indices(const Operand& indices, int64_t extent, Context& context) {
+  with_indices(indices, extent, context, [](const auto*) {});
+}
+void check_from_extent(const Command& command, Context& context) {
+  check_indices(command[2], command[1].shape[1], context);
+}
+void check_to_extent(const Command& command, Context& context) {
+  check_indices(command[2], command[0].shape[1], context);
+}
+void check_classes(const Command& command, Context& context) {
+  check_indices(command[1], command[0].shape[1], context);
+}
+
 }  // namespace
 
 void fill_index() {
+  kernels::take.check = &check_from_extent;
+  kernels::gather.check = &check_from_extent;
+  kernels::index_add.check = &check_to_extent;
+  kernels::scatter_add.check = &check_to_extent;
+  kernels::one_hot.check = &check_classes;
   kernels::take.cpu = &take_kernel;
   kernels::index_add.cpu = &index_add_kernel;
   kernels::gather.cpu = &gather_kernel;

@@ -232,9 +232,21 @@ void cross_entropy_grad_kernel(const Command& command, Context& context) {
   });
 }
 
+// What a compiled step looks at before it writes anything: the ids alone.
+void check_ids(const Command& command, Context& context) {
+  const int64_t rows = command[3].shape[0], n = command[3].shape[1];
+  const Target<float> target = target_of<float>(command, n, nullptr);
+  with_index(command[4].dtype, [&](auto id) {
+    const auto* ids = command[4].as<const typename decltype(id)::type>();
+    const int64_t bad = first_bad(ids, rows, target);
+    if (bad < rows) context.fail(bad, static_cast<int64_t>(ids[bad]), n - 1);
+  });
+}
+
 }  // namespace
 
 void fill_softmax() {
+  kernels::cross_entropy.check = &check_ids;
   kernels::softmax.cpu = &softmax_kernel;
   kernels::log_softmax.cpu = &log_softmax_kernel;
   kernels::softmax_grad.cpu = &softmax_grad_kernel;

@@ -44,9 +44,24 @@ async function fail(): Promise<void> {
   }
 }
 
+async function compiled(): Promise<void> {
+  const w = hebb.state(hebb.normal([64, 64]), { requiresGrad: true });
+  const step = hebb.compile((x: hebb.Tensor) => {
+    const loss = hebb.matmul(x, w).tanh().mean();
+    loss.backward();
+    w.assign(hebb.sub(w, w.grad ?? 0));
+    w.grad = undefined;
+    return loss;
+  });
+  const x = hebb.ones([64, 64]);
+  await step(x);
+  parentPort?.postMessage('compiled');
+  for (;;) (await step(x)).dispose();
+}
+
 async function short(): Promise<void> {
   parentPort?.postMessage((await hebb.ones([3]).sum().item()).toString());
 }
 
-const kinds: Readonly<Record<string, () => Promise<void>>> = { spin, train, queue, fail, short };
+const kinds: Readonly<Record<string, () => Promise<void>>> = { spin, train, queue, fail, short, compiled };
 void kinds[kind]?.();

@@ -20,7 +20,7 @@ async function one(kind: string, wait: number): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const kinds = ['spin', 'train', 'queue', 'fail', 'short'];
+  const kinds = ['spin', 'train', 'queue', 'fail', 'short', 'compiled'];
   for (let round = 0; round < rounds; round++) {
     await Promise.all(
       [0, 1, 2].map(lane => one(kinds[(round + lane * 2) % kinds.length] ?? '', (round * 7 + lane * 3) % 20)),

@@ -1,0 +1,34 @@
+// The passes: each takes a program and leaves one that gives the same results. They know no command by name,
+// only what slots tell of themselves.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "stream/plan.h"
+
+namespace hebb::stream::passes {
+
+// Removes commands whose results nothing uses.
+void drop_dead(Program& program);
+
+// A command that repeats an earlier one on the same values is left out; its readers take the earlier result.
+void merge_common(Program& program);
+
+// An update of many states becomes one for each large state, as early as its gradient is there, and one for
+// the small ones where it stood: gradients die young.
+void split_updates(Program& program);
+
+// A result takes the memory of an operand that dies with it, where its kernel allows.
+void reuse_in_place(Program& program);
+
+struct Pass {
+  const char* name;
+  std::function<void(Program&)> run;
+};
+
+// Runs the passes in order; tells of each where `reports` is not null.
+void run_all(const std::vector<Pass>& list, Program& program, std::vector<PassReport>* reports);
+
+}  // namespace hebb::stream::passes
