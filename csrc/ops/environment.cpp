@@ -14,6 +14,9 @@ namespace passes = stream::passes;
 
 namespace {
 
+// Beyond this many bytes of temporaries, memory is worth more than computing cheap results twice.
+void rematerialise(stream::Program& program) { passes::rematerialise(program, int64_t{64} << 20); }
+
 thread_local Environment* current_environment = nullptr;
 
 }  // namespace
@@ -31,6 +34,7 @@ const stream::Optimiser& Environment::optimiser() {
   static const std::vector<passes::Pass> list = {{"dead", &passes::drop_dead},
                                                  {"common", &passes::merge_common},
                                                  {"updates", &passes::split_updates},
+                                                 {"rematerialised", &rematerialise},
                                                  {"in place", &passes::reuse_in_place}};
   static const stream::Optimiser optimise = [](stream::Program& program,
                                                std::vector<stream::PassReport>* reports) {
