@@ -1,5 +1,5 @@
-// Passes over one row of elements. E is how elements are stored, C their compute type; a vector that ends a row
-// is loaded and stored in part, so that the place of a row in memory does not change its bits.
+// Passes over one row of elements. E is how elements are stored, C their compute type; a vector that ends a
+// row is loaded and stored in part, so that the place of a row in memory does not change its bits.
 #pragma once
 
 #include "kernels/cpu/scalar.h"
