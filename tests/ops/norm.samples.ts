@@ -27,14 +27,9 @@ function layerNorm(x: Nd, weight?: Nd, bias?: Nd, { eps = 1e-5, shape = [] }: No
 const column = (x: Nd, channel: number): number[] =>
   [...x.data].filter((_, i) => i % (x.shape.at(-1) ?? 0) === channel);
 
-function batchNormEval(
-  x: Nd,
-  center: Nd,
-  spread: Nd,
-  weight?: Nd,
-  bias?: Nd,
-  { eps = 1e-5 }: NormOptions = {},
-): Nd {
+type EvalArgs = [x: Nd, center: Nd, spread: Nd, weight?: Nd, bias?: Nd, options?: NormOptions];
+
+function batchNormEval(...[x, center, spread, weight, bias, { eps = 1e-5 } = {}]: EvalArgs): Nd {
   return nd(x.shape, (index, flat) => {
     const c = index.at(-1) ?? 0;
     const hat = ((x.data[flat] ?? NaN) - get(center, c, NaN)) / Math.sqrt(get(spread, c, NaN) + eps);
