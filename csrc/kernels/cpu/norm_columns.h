@@ -82,10 +82,14 @@ HEBB_INLINE void sum_vectors_of(const Tile& tile, int64_t column, int64_t count,
 
 template <int kSums, class C, class F>
 HEBB_INLINE void sum_columns(const Tile& tile, C* sums, F&& f) {
-  constexpr int64_t kWidth = V<C>::kWidth, kVectors = 4;
+  // As many vectors side by side as there are registers for: long runs of memory at a time.
+  constexpr int64_t kWidth = V<C>::kWidth, kMany = kVectorBytes == 64 ? 8 : 4, kSome = 4;
   int64_t column = 0;
-  for (; column + kVectors * kWidth <= tile.width; column += kVectors * kWidth) {
-    sum_vectors_of<kSums, kVectors>(tile, column, kWidth, sums, f);
+  for (; column + kMany * kWidth <= tile.width; column += kMany * kWidth) {
+    sum_vectors_of<kSums, kMany>(tile, column, kWidth, sums, f);
+  }
+  for (; column + kSome * kWidth <= tile.width; column += kSome * kWidth) {
+    sum_vectors_of<kSums, kSome>(tile, column, kWidth, sums, f);
   }
   for (; column + kWidth <= tile.width; column += kWidth) {
     sum_vectors_of<kSums, 1>(tile, column, kWidth, sums, f);
