@@ -760,6 +760,59 @@ export function crossEntropy(
   );
 }
 
+/** (x - mean) / sqrt(variance + eps) weight + bias, with the mean and biased variance over the last axes: those of extents `shape`; where it is empty those of weight or bias, or the last axis. Defaults: shape [], eps 1e-05. */
+export function layerNorm(
+  x: TensorLike,
+  weight?: TensorLike,
+  bias?: TensorLike,
+  options: { shape?: number | readonly number[]; eps?: number } = {},
+): Tensor {
+  checkOptions('layerNorm', options, ['shape', 'eps']);
+  const { shape = [], eps = 1e-5 } = options;
+  return wrap(ops.layerNorm(handleOf(x), handleOf(weight), handleOf(bias), shape, eps));
+}
+
+/** (x - mean) / sqrt(variance + eps) weight + bias of x [batch, .., channels], with the mean and biased variance of each channel, which are returned behind it, in f32 where x is narrower. Defaults: eps 1e-05. */
+export function batchNorm(
+  x: TensorLike,
+  weight?: TensorLike,
+  bias?: TensorLike,
+  options: { eps?: number } = {},
+): Tensor[] {
+  checkOptions('batchNorm', options, ['eps']);
+  const { eps = 1e-5 } = options;
+  return wrapAll(ops.batchNorm(handleOf(x), handleOf(weight), handleOf(bias), eps));
+}
+
+/** (x - mean) / sqrt(variance + eps) weight + bias of x [batch, .., channels], with a given mean and variance [channels]. Defaults: eps 1e-05. */
+export function batchNormEval(
+  x: TensorLike,
+  mean: TensorLike,
+  variance: TensorLike,
+  weight?: TensorLike,
+  bias?: TensorLike,
+  options: { eps?: number } = {},
+): Tensor {
+  checkOptions('batchNormEval', options, ['eps']);
+  const { eps = 1e-5 } = options;
+  return wrap(
+    ops.batchNormEval(handleOf(x), handleOf(mean), handleOf(variance), handleOf(weight), handleOf(bias), eps),
+  );
+}
+
+/** running (mean, variance and number of updates) takes the statistics of a batch: running = (1 - m) running + m new, with m = momentum or, cumulative, 1 / the number of updates; the variance is made unbiased by count / (count - 1). Defaults: momentum 0.1, cumulative false. */
+export function batchNormUpdate(
+  running: readonly State[],
+  mean: TensorLike,
+  variance: TensorLike,
+  count: number,
+  options: { momentum?: number; cumulative?: boolean } = {},
+): void {
+  checkOptions('batchNormUpdate', options, ['momentum', 'cumulative']);
+  const { momentum = 0.1, cumulative = false } = options;
+  ops.batchNormUpdate(handlesOf(running), handleOf(mean), handleOf(variance), count, momentum, cumulative);
+}
+
 /** low + (high - low) u, u drawn uniformly from [0, 1). Defaults: low 0, high 1, dtype 'f32'. */
 export function uniform(
   shape: number | readonly number[],
@@ -1377,6 +1430,31 @@ export abstract class TensorMethods<D extends DType> {
     options?: { ignoreIndex?: number; labelSmoothing?: number; reduction?: 'mean' | 'sum' | 'none' },
   ): Tensor {
     return crossEntropy(this, target, weight, options);
+  }
+
+  /** (x - mean) / sqrt(variance + eps) weight + bias, with the mean and biased variance over the last axes: those of extents `shape`; where it is empty those of weight or bias, or the last axis. Defaults: shape [], eps 1e-05. */
+  layerNorm(
+    weight?: TensorLike,
+    bias?: TensorLike,
+    options?: { shape?: number | readonly number[]; eps?: number },
+  ): Tensor {
+    return layerNorm(this, weight, bias, options);
+  }
+
+  /** (x - mean) / sqrt(variance + eps) weight + bias of x [batch, .., channels], with the mean and biased variance of each channel, which are returned behind it, in f32 where x is narrower. Defaults: eps 1e-05. */
+  batchNorm(weight?: TensorLike, bias?: TensorLike, options?: { eps?: number }): Tensor[] {
+    return batchNorm(this, weight, bias, options);
+  }
+
+  /** (x - mean) / sqrt(variance + eps) weight + bias of x [batch, .., channels], with a given mean and variance [channels]. Defaults: eps 1e-05. */
+  batchNormEval(
+    mean: TensorLike,
+    variance: TensorLike,
+    weight?: TensorLike,
+    bias?: TensorLike,
+    options?: { eps?: number },
+  ): Tensor {
+    return batchNormEval(this, mean, variance, weight, bias, options);
   }
 
   /** 0 with probability p, else x / (1 - p), so that the mean stays. Defaults: p 0.5. */

@@ -73,11 +73,17 @@ Tensor record(Tensor y, std::vector<Tensor> inputs, F closure) {
   return ys[0];
 }
 
-// Several outputs: the closure is (dys, ys) -> Grads; a dy is undefined where nothing downstream used that
-// output.
+// Several outputs: the closure is (dys) -> Grads or (dys, ys) -> Grads, and only the second form keeps the
+// outputs alive; a dy is undefined where nothing downstream used that output.
 template <class F>
 std::vector<Tensor> record_many(std::vector<Tensor> ys, std::vector<Tensor> inputs, F closure) {
-  if (grad_enabled() && any_requires_grad(inputs)) attach(ys, inputs, true, Backward(std::move(closure)));
+  if (!grad_enabled() || !any_requires_grad(inputs)) return ys;
+  if constexpr (std::is_invocable_v<F, const Grads&>) {
+    attach(ys, inputs, false,
+           [f = std::move(closure)](const Grads& dys, const std::vector<Tensor>&) { return f(dys); });
+  } else {
+    attach(ys, inputs, true, Backward(std::move(closure)));
+  }
   return ys;
 }
 

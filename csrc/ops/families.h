@@ -16,6 +16,7 @@ namespace hebb::ops {
   X(conv)                   \
   X(pool)                   \
   X(softmax)                \
+  X(norm)                   \
   X(random)                 \
   X(optimizer)
 

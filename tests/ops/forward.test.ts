@@ -13,10 +13,13 @@ describe.each(entries.map(entry => [entry.op.name, entry] as const))('%s', (_, {
         const want = reference(call, samples);
         const got = read();
         if (got.length !== want.length) return `${got.length} results, the reference has ${want.length}`;
-        const dtype = op.writes ? undefined : expectedDType(call, samples);
-        const wrong = got.find(result => dtype !== undefined && result.dtype !== dtype);
-        if (wrong !== undefined) return `the dtype is ${wrong.dtype}, not ${dtype}`;
-        return got.map((result, i) => difference(result, want[i] ?? result, samples.tolerance)).find(Boolean);
+        const wrong = got.map((result, i) => {
+          const dtype = op.writes ? undefined : expectedDType(call, samples, i);
+          if (dtype !== undefined && result.dtype !== dtype)
+            return `the dtype is ${result.dtype}, not ${dtype}`;
+          return difference(result, want[i] ?? result, samples.tolerance);
+        });
+        return wrong.find(Boolean);
       };
     });
     expectNone(failures);

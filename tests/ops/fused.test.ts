@@ -1,6 +1,17 @@
 // Fused backward kernels against the plain ops that stand in for them where a second order is asked.
 import { grad } from '../../ts/autograd';
-import { cast, crossEntropy, logSoftmax, mul, normal, softmax, sum } from '../../ts/ops.gen';
+import {
+  add,
+  batchNorm,
+  cast,
+  crossEntropy,
+  layerNorm,
+  logSoftmax,
+  mul,
+  normal,
+  softmax,
+  sum,
+} from '../../ts/ops.gen';
 import { seed } from '../../ts/random';
 import { scope } from '../../ts/scope';
 import { tensor } from '../../ts/tensor';
@@ -62,5 +73,19 @@ describe.each(['f32', 'f64', 'f16', 'bf16'] as const)('%s', dtype => {
     ['weighted, smoothed, with ignored rows', weight, { labelSmoothing: 0.3, ignoreIndex: 3 }],
   ] as const)('crossEntropy, %s', (_, given, options) => {
     expectAgreement(v => crossEntropy(v, ids, given, options), x(dtype), bounds[dtype]);
+  });
+
+  const scale = cast(tensor([0.5, -1, 2, 0.25, 1.5]), dtype);
+  const norms = {
+    layerNorm: (v: Tensor, by: Tensor, shift: Tensor): Tensor => layerNorm(v, by, shift),
+    batchNorm: (v: Tensor, by: Tensor, shift: Tensor): Tensor => batchNorm(v, by, shift)[0] ?? v,
+    'batchNorm with its statistics': (v: Tensor, by: Tensor, shift: Tensor): Tensor =>
+      batchNorm(v, by, shift).reduce((all, part) => add(all, part)),
+  };
+  test.each(Object.entries(norms))('%s by x, weight and bias', (_, norm) => {
+    const sumOf = (y: Tensor): Tensor => sum(mul(y, w));
+    expectAgreement(v => sumOf(norm(v, scale, scale)), x(dtype), 4 * bounds[dtype]);
+    expectAgreement(v => sumOf(norm(x(dtype), mul(v, v), scale)), scale, 40 * bounds[dtype]);
+    expectAgreement(v => sumOf(norm(x(dtype), scale, mul(v, v))), scale, 40 * bounds[dtype]);
   });
 });

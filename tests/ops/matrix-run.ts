@@ -83,11 +83,11 @@ export function reference(call: Call, samples: OpSamples): Nd[] {
 const tensorsOf = (call: Call): Drawn[] =>
   call.args.flatMap(({ value }) => (isDrawn(value) ? [value] : isDrawnList(value) ? value : []));
 
-/** The dtype that the registry's rule and the inputs ask for; undefined where only the samples could know. */
-export function expectedDType(call: Call, samples: OpSamples): string | undefined {
+/** The dtype of a result that the registry's rule and the inputs ask for; undefined where only the samples could know. */
+export function expectedDType(call: Call, samples: OpSamples, which = 0): string | undefined {
   const inputs = tensorsOf(call).map(x => x.dtype);
   const own = inputs[0] === undefined ? undefined : samples.resultDType?.[inputs[0]];
-  if (own !== undefined) return own;
+  if (own !== undefined) return typeof own === 'string' ? own : own[which];
   const { result }: OpSchema = call.op;
   if (result === 'bool' || result === 'i32') return result;
   if (result === 'same') return inputs[0];

@@ -74,8 +74,8 @@ export interface OpSamples {
   readonly tolerance?: Readonly<Record<string, number>>;
   /** Runs in these dtypes alone, of those the class in the registry admits: refused combinations have an error sample. */
   readonly dtypes?: readonly string[];
-  /** Result dtype by input dtype, where the registry's rule cannot say it. */
-  readonly resultDType?: Readonly<Record<string, string>>;
+  /** Result dtype by input dtype, where the registry's rule cannot say it; a list where the results differ. */
+  readonly resultDType?: Readonly<Record<string, string | readonly string[]>>;
   /** Big enough to be split among threads; run forward and backward for equal bits alone. */
   readonly large?: readonly Case[];
 }

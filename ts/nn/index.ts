@@ -13,6 +13,8 @@ export { bceWithLogits, crossEntropy, huberLoss, l1Loss, mseLoss, nllLoss } from
 export type { HuberOptions, LossOptions, Shaped } from './loss';
 export { Module, Sequential, sequential } from './module';
 export type { Layer, LoadOptions, StateDict } from './module';
+export { BatchNorm1d, BatchNorm2d, LayerNorm } from './norm';
+export type { BatchNormOptions, LayerNormOptions } from './norm';
 export { parameter } from './parameter';
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from './pooling';
 export type { PoolOptions } from './pooling';
