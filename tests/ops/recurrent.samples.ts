@@ -24,7 +24,7 @@ function affine(weight: Nd, x: readonly number[], bias: Nd | undefined): number[
 type Step = (x: number[], u: number[], h: number[], c: number[]) => { h: number[]; c: number[] };
 
 /** y, the last h and the last c of a recurrence whose steps are given the products of x and of h. */
-function sequence(x: Nd, h0: Nd, c0: Nd | undefined, w: Weights, reverse: boolean, step: Step): Nd[] {
+function sequence(x: Nd, [h0, c0]: readonly [Nd, Nd?], w: Weights, reverse = false, step: Step): Nd[] {
   const [batch = 0, time = 0, features = 0] = x.shape;
   const hidden = h0.shape[1] ?? 0;
   const y = nd([batch, time, hidden], () => NaN);
@@ -60,7 +60,7 @@ type Operands = [x: Nd, h0: Nd, ih: Nd, hh: Nd, biasIh?: Nd, biasHh?: Nd, option
 function rnn(...[x, h0, ih, hh, biasIh, biasHh, options = {}]: Operands): Nd[] {
   const act = options.nonlinearity === 'relu' ? (z: number): number => Math.max(z, 0) : Math.tanh;
   const step: Step = (a, u) => ({ h: a.map((z, j) => act(z + (u[j] ?? NaN))), c: [] });
-  return sequence(x, h0, undefined, { ih, hh, biasIh, biasHh }, options.reverse ?? false, step);
+  return sequence(x, [h0], { ih, hh, biasIh, biasHh }, options.reverse, step);
 }
 
 function gru(...[x, h0, ih, hh, biasIh, biasHh, options = {}]: Operands): Nd[] {
@@ -74,7 +74,7 @@ function gru(...[x, h0, ih, hh, biasIh, biasHh, options = {}]: Operands): Nd[] {
     });
     return { h, c: [] };
   };
-  return sequence(x, h0, undefined, { ih, hh, biasIh, biasHh }, options.reverse ?? false, step);
+  return sequence(x, [h0], { ih, hh, biasIh, biasHh }, options.reverse, step);
 }
 
 function lstm(
@@ -89,7 +89,7 @@ function lstm(
     const c = before.map((old, j) => sigmoid(z(1, j)) * old + sigmoid(z(0, j)) * Math.tanh(z(2, j)));
     return { h: c.map((value, j) => sigmoid(z(3, j)) * Math.tanh(value)), c };
   };
-  return sequence(x, h0, c0, { ih, hh, biasIh, biasHh }, options.reverse ?? false, step);
+  return sequence(x, [h0, c0], { ih, hh, biasIh, biasHh }, options.reverse, step);
 }
 
 interface Extents {

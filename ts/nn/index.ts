@@ -16,3 +16,14 @@ export type { Layer, LoadOptions, StateDict } from './module';
 export { parameter } from './parameter';
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from './pooling';
 export type { PoolOptions } from './pooling';
+export { GRU, LSTM, RNN } from './recurrent';
+export type {
+  HiddenState,
+  LstmResult,
+  LstmState,
+  RecurrentOptions,
+  RecurrentResult,
+  RnnOptions,
+} from './recurrent';
+export { GRUCell, LSTMCell, RNNCell } from './recurrent-cell';
+export type { CellOptions, LstmCellState, RnnCellOptions } from './recurrent-cell';
