@@ -2,7 +2,8 @@
 //
 // G gates: 1, 4 (i, f, g, o) or 3 (r, z, n). `products` [batch, time, G hidden] are x W_ih^T + b_ih of all
 // steps; weight [G hidden, hidden] and bias [G hidden] are those of h. Everything is contiguous and of one
-// dtype, f32 or f64. Operands marked ? are there where the parameters say so.
+// dtype, f32 or f64. Operands marked ? are there where the parameters say so. `saved` [batch, time, parts
+// hidden] is in an order of the kernels' own.
 #pragma once
 
 #include "stream/command.h"
@@ -21,9 +22,9 @@ struct RecurrentParams {
 
 // y [batch, time, hidden], h [batch, hidden]; products, weight, h0, bias?
 extern stream::Slot rnn_sequence;
-// y, h, c [batch, hidden], saved? [batch, time, 5, hidden] (i, f, g, o and c); products, weight, h0, c0, bias?
+// y, h, c [batch, hidden], saved? (i, f, g, o and c); products, weight, h0, c0, bias?
 extern stream::Slot lstm_sequence;
-// y, h, saved? [batch, time, 4, hidden] (r, z, n, and the h part of n before r); products, weight, h0, bias?
+// y, h, saved? (r, z, n, and the h part of n before r); products, weight, h0, bias?
 extern stream::Slot gru_sequence;
 
 // d [batch, time, G hidden] is the gradient of `products`.

@@ -95,9 +95,9 @@ Tensor passed(const Tensor& x) {
 // The gradients by every input as functions of the inputs and of dys, to be differentiated again.
 Grads plain_grads(const Cell& cell, const Sequence& s, const Grads& dys) {
   // An input may come from another step of the same weights: only what happens in here counts.
-  const Sequence own{passed(s.x),         passed(s.h0),      passed(s.c0),      passed(s.weight_ih),
-                     passed(s.weight_hh), passed(s.bias_ih), passed(s.bias_hh), s.reverse,
-                     s.relu};
+  const Sequence own{passed(s.x),         passed(s.h0),        passed(s.c0),
+                     passed(s.weight_ih), passed(s.weight_hh), passed(s.bias_ih),
+                     passed(s.bias_hh),   s.reverse,           s.relu};
   const std::vector<Tensor> results = unrolled(cell, own);
   Tensor total;
   for (size_t i = 0; i < results.size(); ++i) {
@@ -191,15 +191,13 @@ std::vector<Tensor> run(const Cell& cell, const Sequence& s) {
   std::vector<Tensor> outputs = results;
   Tensor saved;
   if (params.saves) {
-    saved = empty(dtype, {s.batch(), s.time(), cell.saved, s.hidden()});
+    saved = empty(dtype, {s.batch(), s.time(), cell.saved * s.hidden()});
     outputs.push_back(saved);
   }
   submit(cell.forward, outputs, {products, s.weight_hh, s.h0, s.c0, s.bias_hh}, params);
-  return record_many(results, s.inputs(),
-                     [&cell, s, saved](const Grads& dys, const std::vector<Tensor>& ys) {
-                       return autograd::grad_enabled() ? plain_grads(cell, s, dys)
-                                                       : fused_grads(cell, s, saved, dys, ys[0]);
-                     });
+  return record_many(results, s.inputs(), [&cell, s, saved](const Grads& dys, const std::vector<Tensor>& ys) {
+    return autograd::grad_enabled() ? plain_grads(cell, s, dys) : fused_grads(cell, s, saved, dys, ys[0]);
+  });
 }
 
 void check_shape(const Cell& cell, const char* name, const Tensor& got, const Shape& wanted,
@@ -241,9 +239,15 @@ std::vector<Tensor> checked(const Cell& cell, const Sequence& s) {
   }
   const DType compute = compute_type(dtype);
   const auto as = [](const Tensor& x, DType wanted) { return x ? cast(x, wanted) : x; };
-  const Sequence own{as(s.x, compute),         as(s.h0, compute),      as(s.c0, compute),
-                     as(s.weight_ih, compute), as(s.weight_hh, compute), as(s.bias_ih, compute),
-                     as(s.bias_hh, compute),   s.reverse,              s.relu};
+  const Sequence own{as(s.x, compute),
+                     as(s.h0, compute),
+                     as(s.c0, compute),
+                     as(s.weight_ih, compute),
+                     as(s.weight_hh, compute),
+                     as(s.bias_ih, compute),
+                     as(s.bias_hh, compute),
+                     s.reverse,
+                     s.relu};
   std::vector<Tensor> results = run(cell, own);
   for (Tensor& y : results) y = cast(y, dtype);
   return results;
@@ -283,13 +287,16 @@ std::vector<OpSpec> recurrent_ops() {
          arg("nonlinearity", "'tanh'").among({"tanh", "relu"}), arg("reverse", false)),
       op("lstm", &lstm, kFloats, kPromote, kFunctionOnly,
          "y [batch, time, hidden], the last h and the last c of c' = sigmoid(f) c + sigmoid(i) tanh(g), h' = "
-         "sigmoid(o) tanh(c'), with i, f, g, o = W_ih x + b_ih + W_hh h + b_hh, weights being [4 hidden, ..]; "
+         "sigmoid(o) tanh(c'), with i, f, g, o = W_ih x + b_ih + W_hh h + b_hh, weights being [4 hidden, "
+         "..]; "
          "backwards in time with reverse.",
          arg("x"), arg("h0"), arg("c0"), arg("weightIh"), arg("weightHh"), optional("biasIh"),
          optional("biasHh"), arg("reverse", false)),
       op("gru", &gru, kFloats, kPromote, kFunctionOnly,
-         "y [batch, time, hidden] and the last h of h' = (1 - z) n + z h, with r, z = sigmoid(W_ih x + b_ih + "
-         "W_hh h + b_hh) and n = tanh(W_in x + b_in + r (W_hn h + b_hn)), weights being [3 hidden, ..] in the "
+         "y [batch, time, hidden] and the last h of h' = (1 - z) n + z h, with r, z = sigmoid(W_ih x + b_ih "
+         "+ "
+         "W_hh h + b_hh) and n = tanh(W_in x + b_in + r (W_hn h + b_hn)), weights being [3 hidden, ..] in "
+         "the "
          "order r, z, n; backwards in time with reverse.",
          arg("x"), arg("h0"), arg("weightIh"), arg("weightHh"), optional("biasIh"), optional("biasHh"),
          arg("reverse", false)),

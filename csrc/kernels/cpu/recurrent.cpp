@@ -15,14 +15,9 @@ using stream::Context;
 template <class T>
 void spread_rows(T* to, int64_t stride, const T* from, int64_t batch, int64_t extent) {
   for (int64_t row = 0; row < batch; ++row) {
-    for (int64_t i = 0; i < stride; ++i) to[row * stride + i] = from && i < extent ? from[row * extent + i] : T(0);
+    for (int64_t i = 0; i < stride; ++i)
+      to[row * stride + i] = from && i < extent ? from[row * extent + i] : T(0);
   }
-}
-
-// Where the step-th step of the recurrence stands, for one row and the units from `unit` on.
-HEBB_INLINE Place place_of(const SequenceShape& n, bool reverse, int64_t step, int64_t row, int64_t unit) {
-  const int64_t t = reverse ? n.time - 1 - step : step, before = reverse ? t + 1 : t - 1;
-  return {row * n.hidden + unit, row * n.time + t, step == 0 ? -1 : row * n.time + before, unit, n.hidden};
 }
 
 template <class T, class Cell>
@@ -31,7 +26,6 @@ struct Forward {
   // Of a tile: each row has its units gate by gate.
   static constexpr int kRowStep = kGates * kTileUnits<T>;
 
-  const RecurrentParams& params;
   SequenceShape n;
   Cell cell;
   PackedWeight<T> weight;
@@ -40,27 +34,31 @@ struct Forward {
   int64_t stride;
 
   void store_tile(const StateTile& tile, int64_t step, const T* sums, const T* before, T* next) const {
-    const int64_t first = tile.block * kTileUnits<T>;
+    const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns(tile.block);
+    const int64_t ahead = (n.reverse ? -1 : 1) * kGates * n.hidden;
     for (int i = 0; i < tile.rows; ++i) {
       const int64_t row = tile.row + i;
-      for_channels<T>(weight.columns(tile.block), [&](int64_t column, auto lanes) __attribute__((always_inline)) {
-        const Place at = place_of(n, params.reverse, step, row, first + column);
-        V<T> x[kGates], u[kGates];
+      for_channels<T>(
+          columns, [&](int64_t column, auto lanes) __attribute__((always_inline)) {
+            const Place at = n.place(step, row, {first, columns, column});
+            V<T> x[kGates], u[kGates];
 #pragma GCC unroll 4
-        for (int gate = 0; gate < kGates; ++gate) {
-          x[gate] = lanes.load(products + at.in(kGates, gate));
-          u[gate] = V<T>::load(sums + i * kRowStep + gate * kTileUnits<T> + column);
-          if (bias) u[gate] = u[gate] + lanes.load(bias + gate * n.hidden + at.unit);
-        }
-        const V<T> h = cell.step(lanes, at, x, u, V<T>::load(before + row * stride + at.unit));
-        lanes.store(h, y + at.in(1, 0));
-        lanes.store(h, next + row * stride + at.unit);
-        if (step == n.time - 1) lanes.store(h, last + at.state);
-      });
+            for (int gate = 0; gate < kGates; ++gate) {
+              x[gate] = lanes.load(products + at.in(kGates, gate));
+              // Rows lie too far apart for the hardware to see that the next step's follow.
+              __builtin_prefetch(products + at.in(kGates, gate) + ahead, 0, 2);
+              u[gate] = V<T>::load(sums + i * kRowStep + gate * kTileUnits<T> + column);
+              if (bias) u[gate] = u[gate] + lanes.load(bias + gate * n.hidden + at.unit);
+            }
+            const V<T> h = cell.step(lanes, at, x, u, V<T>::load(before + row * stride + at.unit));
+            lanes.store(h, y + at.in(1, 0));
+            lanes.store(h, next + row * stride + at.unit);
+            if (step == n.time - 1) lanes.store(h, last + at.state);
+          });
     }
   }
 
-  void run(Context& context, T* states) const {
+  void all_steps(Context& context, T* states) const {
     for (int64_t step = 0; step < n.time; ++step) {
       const T* before = states + step % 2 * n.batch * stride;
       T* next = states + (step + 1) % 2 * n.batch * stride;
@@ -78,9 +76,8 @@ struct Forward {
 
 template <class T, class Cell>
 void forward(const Command& command, Context& context, int outputs, const T* h0, const T* bias) {
-  const auto& params = command.param<RecurrentParams>();
   const stream::Operand& y = command[0];
-  const SequenceShape n{y.shape[0], y.shape[1], y.shape[2]};
+  const SequenceShape n{y.shape[0], y.shape[1], y.shape[2], command.param<RecurrentParams>().reverse};
   if (n.batch * n.hidden == 0) return;
   PackedWeight<T> weight{nullptr, n.hidden, Cell::kGates, n.hidden};
   const int64_t stride = state_stride<T>(n.hidden);
@@ -89,16 +86,15 @@ void forward(const Command& command, Context& context, int outputs, const T* h0,
   weight.pack(context, command[outputs + 1].as<T>(), n.hidden * n.hidden, 1, n.hidden);
   spread_rows(states, stride, h0, n.batch, n.hidden);
   spread_rows<T>(states + n.batch * stride, stride, nullptr, n.batch, n.hidden);
-  Forward<T, Cell>{params, n,        Cell(command), weight, command[outputs].as<T>(), bias, y.as<T>(),
-                   command[1].as<T>(), stride}
-      .run(context, states);
+  const Forward<T, Cell> run{n,         Cell(command),      weight, command[outputs].as<T>(), bias,
+                             y.as<T>(), command[1].as<T>(), stride};
+  run.all_steps(context, states);
 }
 
 template <class T, class Cell>
 struct Backward {
   static constexpr int kGates = Cell::kGates;
 
-  const RecurrentParams& params;
   SequenceShape n;
   Cell cell;
   PackedWeight<T> weight;
@@ -108,27 +104,28 @@ struct Backward {
 
   // The gradients of the step-th products; those of h also go to `next`, which the step before multiplies.
   void store_tile(const StateTile& tile, int64_t step, const T* sums, T* next) const {
-    const int64_t first = tile.block * kTileUnits<T>;
+    const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns(tile.block);
     for (int i = 0; i < tile.rows; ++i) {
       const int64_t row = tile.row + i;
-      for_channels<T>(weight.columns(tile.block), [&](int64_t column, auto lanes) __attribute__((always_inline)) {
-        const Place at = place_of(n, params.reverse, step, row, first + column);
-        V<T> total = lanes.load(dh + at.state);
-        if (sums) total = total + V<T>::load(sums + i * kTileUnits<T> + column);
-        if (step < 0) return lanes.store(total, dh + at.state);
-        if (dy) total = total + lanes.load(dy + at.in(1, 0));
-        V<T> of_x[kGates], of_h[kGates];
-        lanes.store(cell.grad(lanes, at, total, of_x, of_h), dh + at.state);
+      for_channels<T>(
+          columns, [&](int64_t column, auto lanes) __attribute__((always_inline)) {
+            const Place at = n.place(step, row, {first, columns, column});
+            V<T> total = lanes.load(dh + at.state);
+            if (sums) total = total + V<T>::load(sums + i * kTileUnits<T> + column);
+            if (step < 0) return lanes.store(total, dh + at.state);
+            if (dy) total = total + lanes.load(dy + at.in(1, 0));
+            V<T> of_x[kGates], of_h[kGates];
+            lanes.store(cell.grad(lanes, at, total, of_x, of_h), dh + at.state);
 #pragma GCC unroll 4
-        for (int gate = 0; gate < kGates; ++gate) {
-          lanes.store(of_x[gate], d + at.in(kGates, gate));
-          lanes.store(of_h[gate], next + row * stride + gate * n.hidden + at.unit);
-        }
-      });
+            for (int gate = 0; gate < kGates; ++gate) {
+              lanes.store(of_x[gate], d + at.in(kGates, gate));
+              lanes.store(of_h[gate], next + row * stride + gate * n.hidden + at.unit);
+            }
+          });
     }
   }
 
-  void run(Context& context, T* states) const {
+  void all_steps(Context& context, T* states) const {
     for (int64_t step = n.time - 1; step >= -1; --step) {
       const T* after = states + (step + 2) % 2 * n.batch * stride;
       T* next = states + (step + 1) % 2 * n.batch * stride;
@@ -154,7 +151,7 @@ template <class T, class Cell>
 void backward(const Command& command, Context& context) {
   const auto& params = command.param<RecurrentParams>();
   const stream::Operand& d = command[0];
-  const SequenceShape n{d.shape[0], d.shape[1], d.shape[2] / Cell::kGates};
+  const SequenceShape n{d.shape[0], d.shape[1], d.shape[2] / Cell::kGates, params.reverse};
   if (n.batch * n.hidden == 0) return;
   constexpr int kWeight = Cell::kOutputs;
   int next = kWeight + Cell::kInputs;
@@ -168,8 +165,8 @@ void backward(const Command& command, Context& context) {
   T* states = context.scratch<T>(0, 2 * n.batch * stride + weight.size());
   weight.data = states + 2 * n.batch * stride;
   weight.pack(context, command[kWeight].template as<T>(), 0, n.hidden, 1);
-  Backward<T, Cell>{params, n, Cell(command), weight, dy, d.as<T>(), command[1].as<T>(), stride}.run(context,
-                                                                                                   states);
+  const Backward<T, Cell> run{n, Cell(command), weight, dy, d.as<T>(), command[1].as<T>(), stride};
+  run.all_steps(context, states);
 }
 
 template <class F>

@@ -13,21 +13,48 @@
 namespace hebb::kernels::HEBB_ISA {
 namespace {
 
-struct SequenceShape {
-  int64_t batch, time, hidden;
-};
-
-// One vector of units at one step of one row.
+// One vector of units at one step of one row. What is saved of a step lies tile by tile, so that it is
+// written and read in order: [time, blocks of units, batch, parts, units of the block].
 struct Place {
   int64_t state;     // of [batch, hidden]
   int64_t step;      // row * time + t
   int64_t previous;  // the same for the step before, -1 at the first
-  int64_t unit;
-  int64_t hidden;
+  int64_t unit, hidden;
+  int64_t kept, kept_before;  // where the tile's row is saved, for one part
+  int64_t column, columns;    // of the tile
 
   HEBB_INLINE int64_t in(int64_t parts, int64_t part) const { return (step * parts + part) * hidden + unit; }
-  HEBB_INLINE int64_t before(int64_t parts, int64_t part) const {
-    return (previous * parts + part) * hidden + unit;
+  HEBB_INLINE int64_t before() const { return previous * hidden + unit; }
+  HEBB_INLINE int64_t saved(int64_t parts, int64_t part) const {
+    return kept * parts + part * columns + column;
+  }
+  HEBB_INLINE int64_t saved_before(int64_t parts, int64_t part) const {
+    return kept_before * parts + part * columns + column;
+  }
+};
+
+// Where a vector of units lies in its tile, and the tile among the units.
+struct TileColumn {
+  int64_t first, columns, column;
+};
+
+struct SequenceShape {
+  int64_t batch, time, hidden;
+  bool reverse;
+
+  // The step-th step of the recurrence, for one row.
+  HEBB_INLINE Place place(int64_t step, int64_t row, const TileColumn& tile) const {
+    const int64_t t = reverse ? time - 1 - step : step, before = reverse ? t + 1 : t - 1;
+    const int64_t unit = tile.first + tile.column, kept = row * tile.columns;
+    return {row * hidden + unit,
+            row * time + t,
+            step == 0 ? -1 : row * time + before,
+            unit,
+            hidden,
+            (t * hidden + tile.first) * batch + kept,
+            (before * hidden + tile.first) * batch + kept,
+            tile.column,
+            tile.columns};
   }
 };
 
@@ -91,11 +118,11 @@ struct LstmCell {
     const V<T> next = fma(f, lanes.load(c + at.state), i * g);
     lanes.store(next, c + at.state);
     if (saved) {
-      lanes.store(i, saved + at.in(5, 0));
-      lanes.store(f, saved + at.in(5, 1));
-      lanes.store(g, saved + at.in(5, 2));
-      lanes.store(o, saved + at.in(5, 3));
-      lanes.store(next, saved + at.in(5, 4));
+      lanes.store(i, saved + at.saved(5, 0));
+      lanes.store(f, saved + at.saved(5, 1));
+      lanes.store(g, saved + at.saved(5, 2));
+      lanes.store(o, saved + at.saved(5, 3));
+      lanes.store(next, saved + at.saved(5, 4));
     }
     return o * tanh(next);
   }
@@ -115,10 +142,10 @@ struct LstmCellGrad {
 
   template <class Lanes>
   HEBB_INLINE V<T> grad(Lanes lanes, const Place& at, V<T> dh, V<T>* d, V<T>* u) const {
-    const V<T> i = lanes.load(saved + at.in(5, 0)), f = lanes.load(saved + at.in(5, 1));
-    const V<T> g = lanes.load(saved + at.in(5, 2)), o = lanes.load(saved + at.in(5, 3));
-    const V<T> tanh_c = tanh(lanes.load(saved + at.in(5, 4)));
-    const V<T> before = lanes.load(at.previous < 0 ? c0 + at.state : saved + at.before(5, 4));
+    const V<T> i = lanes.load(saved + at.saved(5, 0)), f = lanes.load(saved + at.saved(5, 1));
+    const V<T> g = lanes.load(saved + at.saved(5, 2)), o = lanes.load(saved + at.saved(5, 3));
+    const V<T> tanh_c = tanh(lanes.load(saved + at.saved(5, 4)));
+    const V<T> before = lanes.load(at.previous < 0 ? c0 + at.state : saved + at.saved_before(5, 4));
     const V<T> total = fma(dh * o, tanh_slope(tanh_c), lanes.load(dc + at.state));
     d[0] = total * g * sigmoid_slope(i);
     d[1] = total * before * sigmoid_slope(f);
@@ -144,10 +171,10 @@ struct GruCell {
     const V<T> r = sigmoid(x[0] + u[0]), z = sigmoid(x[1] + u[1]);
     const V<T> n = tanh(fma(r, u[2], x[2]));
     if (saved) {
-      lanes.store(r, saved + at.in(4, 0));
-      lanes.store(z, saved + at.in(4, 1));
-      lanes.store(n, saved + at.in(4, 2));
-      lanes.store(u[2], saved + at.in(4, 3));
+      lanes.store(r, saved + at.saved(4, 0));
+      lanes.store(z, saved + at.saved(4, 1));
+      lanes.store(n, saved + at.saved(4, 2));
+      lanes.store(u[2], saved + at.saved(4, 3));
     }
     return fma(z, h - n, n);
   }
@@ -168,9 +195,9 @@ struct GruCellGrad {
 
   template <class Lanes>
   HEBB_INLINE V<T> grad(Lanes lanes, const Place& at, V<T> dh, V<T>* d, V<T>* u) const {
-    const V<T> r = lanes.load(saved + at.in(4, 0)), z = lanes.load(saved + at.in(4, 1));
-    const V<T> n = lanes.load(saved + at.in(4, 2)), product = lanes.load(saved + at.in(4, 3));
-    const V<T> before = lanes.load(at.previous < 0 ? h0 + at.state : y + at.before(1, 0));
+    const V<T> r = lanes.load(saved + at.saved(4, 0)), z = lanes.load(saved + at.saved(4, 1));
+    const V<T> n = lanes.load(saved + at.saved(4, 2)), product = lanes.load(saved + at.saved(4, 3));
+    const V<T> before = lanes.load(at.previous < 0 ? h0 + at.state : y + at.before());
     d[2] = dh * (V<T>(T(1)) - z) * tanh_slope(n);
     d[0] = u[0] = d[2] * product * sigmoid_slope(r);
     d[1] = u[1] = dh * (before - n) * sigmoid_slope(z);

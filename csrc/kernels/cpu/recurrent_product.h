@@ -1,5 +1,5 @@
-// The matrix product inside every step of a recurrence: a few rows of state times a weight that is packed once
-// for the whole sequence, cut into tiles of rows by hidden units.
+// The matrix product inside every step of a recurrence: a few rows of state times a weight that is packed
+// once for the whole sequence, cut into tiles of rows by hidden units.
 #pragma once
 
 #include "kernels/cpu/gemm_core.h"
