@@ -811,6 +811,82 @@ export function batchNormUpdate(
   checkOptions('batchNormUpdate', options, ['momentum', 'cumulative']);
   const { momentum = 0.1, cumulative = false } = options;
   ops.batchNormUpdate(handlesOf(running), handleOf(mean), handleOf(variance), count, momentum, cumulative);
+/** y [batch, time, hidden] and the last h of h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu, for the steps of x [batch, time, features], backwards with reverse; h0 is [batch, hidden]. Defaults: nonlinearity 'tanh', reverse false. */
+export function rnn(
+  x: TensorLike,
+  h0: TensorLike,
+  weightIh: TensorLike,
+  weightHh: TensorLike,
+  biasIh?: TensorLike,
+  biasHh?: TensorLike,
+  options: { nonlinearity?: 'tanh' | 'relu'; reverse?: boolean } = {},
+): Tensor[] {
+  checkOptions('rnn', options, ['nonlinearity', 'reverse']);
+  const { nonlinearity = 'tanh', reverse = false } = options;
+  return wrapAll(
+    ops.rnn(
+      handleOf(x),
+      handleOf(h0),
+      handleOf(weightIh),
+      handleOf(weightHh),
+      handleOf(biasIh),
+      handleOf(biasHh),
+      nonlinearity,
+      reverse,
+    ),
+  );
+}
+
+/** y [batch, time, hidden], the last h and the last c of c' = sigmoid(f) c + sigmoid(i) tanh(g), h' = sigmoid(o) tanh(c'), with i, f, g, o = W_ih x + b_ih + W_hh h + b_hh, weights being [4 hidden, ..]; backwards in time with reverse. Defaults: reverse false. */
+export function lstm(
+  x: TensorLike,
+  h0: TensorLike,
+  c0: TensorLike,
+  weightIh: TensorLike,
+  weightHh: TensorLike,
+  biasIh?: TensorLike,
+  biasHh?: TensorLike,
+  options: { reverse?: boolean } = {},
+): Tensor[] {
+  checkOptions('lstm', options, ['reverse']);
+  const { reverse = false } = options;
+  return wrapAll(
+    ops.lstm(
+      handleOf(x),
+      handleOf(h0),
+      handleOf(c0),
+      handleOf(weightIh),
+      handleOf(weightHh),
+      handleOf(biasIh),
+      handleOf(biasHh),
+      reverse,
+    ),
+  );
+}
+
+/** y [batch, time, hidden] and the last h of h' = (1 - z) n + z h, with r, z = sigmoid(W_ih x + b_ih + W_hh h + b_hh) and n = tanh(W_in x + b_in + r (W_hn h + b_hn)), weights being [3 hidden, ..] in the order r, z, n; backwards in time with reverse. Defaults: reverse false. */
+export function gru(
+  x: TensorLike,
+  h0: TensorLike,
+  weightIh: TensorLike,
+  weightHh: TensorLike,
+  biasIh?: TensorLike,
+  biasHh?: TensorLike,
+  options: { reverse?: boolean } = {},
+): Tensor[] {
+  checkOptions('gru', options, ['reverse']);
+  const { reverse = false } = options;
+  return wrapAll(
+    ops.gru(
+      handleOf(x),
+      handleOf(h0),
+      handleOf(weightIh),
+      handleOf(weightHh),
+      handleOf(biasIh),
+      handleOf(biasHh),
+      reverse,
+    ),
+  );
 }
 
 /** low + (high - low) u, u drawn uniformly from [0, 1). Defaults: low 0, high 1, dtype 'f32'. */

@@ -16,6 +16,7 @@ namespace hebb::kernels {
   X(pool)                       \
   X(softmax)                    \
   X(norm)                       \
+  X(recurrent)                  \
   X(index)                      \
   X(random)                     \
   X(optimizer)

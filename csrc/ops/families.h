@@ -17,6 +17,7 @@ namespace hebb::ops {
   X(pool)                   \
   X(softmax)                \
   X(norm)                   \
+  X(recurrent)              \
   X(random)                 \
   X(optimizer)
 

@@ -18,3 +18,14 @@ export type { BatchNormOptions, LayerNormOptions } from './norm';
 export { parameter } from './parameter';
 export { AvgPool2d, GlobalAvgPool2d, MaxPool2d } from './pooling';
 export type { PoolOptions } from './pooling';
+export { GRU, LSTM, RNN } from './recurrent';
+export type {
+  HiddenState,
+  LstmResult,
+  LstmState,
+  RecurrentOptions,
+  RecurrentResult,
+  RnnOptions,
+} from './recurrent';
+export { GRUCell, LSTMCell, RNNCell } from './recurrent-cell';
+export type { CellOptions, LstmCellState, RnnCellOptions } from './recurrent-cell';

@@ -1,0 +1,229 @@
+// Recurrences: each step is one product with a packed weight, whose sums go through the gates while they are
+// in the L1 cache.
+#include "kernels/recurrent.h"
+
+#include "kernels/cpu/recurrent_cells.h"
+#include "stream/context.h"
+
+namespace hebb::kernels::HEBB_ISA {
+namespace {
+
+using stream::Command;
+using stream::Context;
+
+// Rows of [batch, extent] copied to rows `stride` apart whose ends are 0; from null, all are 0.
+template <class T>
+void spread_rows(T* to, int64_t stride, const T* from, int64_t batch, int64_t extent) {
+  for (int64_t row = 0; row < batch; ++row) {
+    for (int64_t i = 0; i < stride; ++i)
+      to[row * stride + i] = from && i < extent ? from[row * extent + i] : T(0);
+  }
+}
+
+template <class T, class Cell>
+struct Forward {
+  static constexpr int kGates = Cell::kGates;
+  // Of a tile: each row has its units gate by gate.
+  static constexpr int kRowStep = kGates * kTileUnits<T>;
+
+  SequenceShape n;
+  Cell cell;
+  PackedWeight<T> weight;
+  const T *products, *bias;
+  T *y, *last;
+  int64_t stride;
+
+  void store_tile(const StateTile& tile, int64_t step, const T* sums, const T* before, T* next) const {
+    const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns(tile.block);
+    const int64_t ahead = (n.reverse ? -1 : 1) * kGates * n.hidden;
+    for (int i = 0; i < tile.rows; ++i) {
+      const int64_t row = tile.row + i;
+      for_channels<T>(
+          columns, [&](int64_t column, auto lanes) __attribute__((always_inline)) {
+            const Place at = n.place(step, row, {first, columns, column});
+            V<T> x[kGates], u[kGates];
+#pragma GCC unroll 4
+            for (int gate = 0; gate < kGates; ++gate) {
+              x[gate] = lanes.load(products + at.in(kGates, gate));
+              // Rows lie too far apart for the hardware to see that the next step's follow.
+              __builtin_prefetch(products + at.in(kGates, gate) + ahead, 0, 2);
+              u[gate] = V<T>::load(sums + i * kRowStep + gate * kTileUnits<T> + column);
+              if (bias) u[gate] = u[gate] + lanes.load(bias + gate * n.hidden + at.unit);
+            }
+            const V<T> h = cell.step(lanes, at, x, u, V<T>::load(before + row * stride + at.unit));
+            lanes.store(h, y + at.in(1, 0));
+            lanes.store(h, next + row * stride + at.unit);
+            if (step == n.time - 1) lanes.store(h, last + at.state);
+          });
+    }
+  }
+
+  void all_steps(Context& context, T* states) const {
+    for (int64_t step = 0; step < n.time; ++step) {
+      const T* before = states + step % 2 * n.batch * stride;
+      T* next = states + (step + 1) % 2 * n.batch * stride;
+      each_tile(context, n.batch, weight, [&](const StateTile& tile) {
+        alignas(64) T sums[kTileRows * kRowStep];
+        for (int gate = 0; gate < kGates; ++gate) {
+          weight.multiply(before + tile.row * stride, stride, tile.rows, tile.block, gate,
+                          sums + gate * kTileUnits<T>, kRowStep);
+        }
+        store_tile(tile, step, sums, before, next);
+      });
+    }
+  }
+};
+
+template <class T, class Cell>
+void forward(const Command& command, Context& context, int outputs, const T* h0, const T* bias) {
+  const stream::Operand& y = command[0];
+  const SequenceShape n{y.shape[0], y.shape[1], y.shape[2], command.param<RecurrentParams>().reverse};
+  if (n.batch * n.hidden == 0) return;
+  PackedWeight<T> weight{nullptr, n.hidden, Cell::kGates, n.hidden};
+  const int64_t stride = state_stride<T>(n.hidden);
+  T* states = context.scratch<T>(0, 2 * n.batch * stride + weight.size());
+  weight.data = states + 2 * n.batch * stride;
+  weight.pack(context, command[outputs + 1].as<T>(), n.hidden * n.hidden, 1, n.hidden);
+  spread_rows(states, stride, h0, n.batch, n.hidden);
+  spread_rows<T>(states + n.batch * stride, stride, nullptr, n.batch, n.hidden);
+  const Forward<T, Cell> run{n,         Cell(command),      weight, command[outputs].as<T>(), bias,
+                             y.as<T>(), command[1].as<T>(), stride};
+  run.all_steps(context, states);
+}
+
+template <class T, class Cell>
+struct Backward {
+  static constexpr int kGates = Cell::kGates;
+
+  SequenceShape n;
+  Cell cell;
+  PackedWeight<T> weight;
+  const T* dy;
+  T *d, *dh;  // dh: that of h0, and on the way what reaches each h past the product
+  int64_t stride;
+
+  // The gradients of the step-th products; those of h also go to `next`, which the step before multiplies.
+  void store_tile(const StateTile& tile, int64_t step, const T* sums, T* next) const {
+    const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns(tile.block);
+    for (int i = 0; i < tile.rows; ++i) {
+      const int64_t row = tile.row + i;
+      for_channels<T>(
+          columns, [&](int64_t column, auto lanes) __attribute__((always_inline)) {
+            const Place at = n.place(step, row, {first, columns, column});
+            V<T> total = lanes.load(dh + at.state);
+            if (sums) total = total + V<T>::load(sums + i * kTileUnits<T> + column);
+            if (step < 0) return lanes.store(total, dh + at.state);
+            if (dy) total = total + lanes.load(dy + at.in(1, 0));
+            V<T> of_x[kGates], of_h[kGates];
+            lanes.store(cell.grad(lanes, at, total, of_x, of_h), dh + at.state);
+#pragma GCC unroll 4
+            for (int gate = 0; gate < kGates; ++gate) {
+              lanes.store(of_x[gate], d + at.in(kGates, gate));
+              lanes.store(of_h[gate], next + row * stride + gate * n.hidden + at.unit);
+            }
+          });
+    }
+  }
+
+  void all_steps(Context& context, T* states) const {
+    for (int64_t step = n.time - 1; step >= -1; --step) {
+      const T* after = states + (step + 2) % 2 * n.batch * stride;
+      T* next = states + (step + 1) % 2 * n.batch * stride;
+      each_tile(context, n.batch, weight, [&](const StateTile& tile) {
+        alignas(64) T sums[kTileRows * kTileUnits<T>];
+        const bool is_last = step == n.time - 1;
+        if (!is_last) {
+          weight.multiply(after + tile.row * stride, stride, tile.rows, tile.block, 0, sums, kTileUnits<T>);
+        }
+        store_tile(tile, step, is_last ? nullptr : sums, next);
+      });
+    }
+  }
+};
+
+// to = from, or 0 where there is none.
+template <class T>
+void start(T* to, const T* from, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = from ? from[i] : T(0);
+}
+
+template <class T, class Cell>
+void backward(const Command& command, Context& context) {
+  const auto& params = command.param<RecurrentParams>();
+  const stream::Operand& d = command[0];
+  const SequenceShape n{d.shape[0], d.shape[1], d.shape[2] / Cell::kGates, params.reverse};
+  if (n.batch * n.hidden == 0) return;
+  constexpr int kWeight = Cell::kOutputs;
+  int next = kWeight + Cell::kInputs;
+  const T* dy = params.has_dy ? command[next++].as<T>() : nullptr;
+  start(command[1].as<T>(), params.has_dh ? command[next++].as<T>() : nullptr, n.batch * n.hidden);
+  const int64_t depth = Cell::kGates * n.hidden, stride = state_stride<T>(depth);
+  if constexpr (Cell::kHasCell) {
+    start(command[2].as<T>(), params.has_dc ? command[next++].as<T>() : nullptr, n.batch * n.hidden);
+  }
+  PackedWeight<T> weight{nullptr, n.hidden, 1, depth};
+  T* states = context.scratch<T>(0, 2 * n.batch * stride + weight.size());
+  weight.data = states + 2 * n.batch * stride;
+  weight.pack(context, command[kWeight].template as<T>(), 0, n.hidden, 1);
+  const Backward<T, Cell> run{n, Cell(command), weight, dy, d.as<T>(), command[1].as<T>(), stride};
+  run.all_steps(context, states);
+}
+
+template <class F>
+void with_type(const Command& command, F&& f) {
+  if (command[0].dtype == DType::kF64) {
+    f(double{});
+  } else {
+    f(float{});
+  }
+}
+
+void rnn_kernel(const Command& command, Context& context) {
+  with_type(command, [&](auto zero) {
+    using T = decltype(zero);
+    const T* bias = command.param<RecurrentParams>().has_bias ? command[5].as<T>() : nullptr;
+    forward<T, RnnCell<T>>(command, context, 2, command[4].as<T>(), bias);
+  });
+}
+
+void lstm_kernel(const Command& command, Context& context) {
+  const auto& params = command.param<RecurrentParams>();
+  const int outputs = params.saves ? 4 : 3;
+  with_type(command, [&](auto zero) {
+    using T = decltype(zero);
+    const T* bias = params.has_bias ? command[outputs + 4].as<T>() : nullptr;
+    start(command[2].as<T>(), command[outputs + 3].as<T>(), command[2].size());
+    forward<T, LstmCell<T>>(command, context, outputs, command[outputs + 2].as<T>(), bias);
+  });
+}
+
+void gru_kernel(const Command& command, Context& context) {
+  const auto& params = command.param<RecurrentParams>();
+  const int outputs = params.saves ? 3 : 2;
+  with_type(command, [&](auto zero) {
+    using T = decltype(zero);
+    const T* bias = params.has_bias ? command[outputs + 3].as<T>() : nullptr;
+    forward<T, GruCell<T>>(command, context, outputs, command[outputs + 2].as<T>(), bias);
+  });
+}
+
+template <template <class> class Cell>
+void grad_kernel(const Command& command, Context& context) {
+  with_type(command, [&](auto zero) {
+    using T = decltype(zero);
+    backward<T, Cell<T>>(command, context);
+  });
+}
+
+}  // namespace
+
+void fill_recurrent() {
+  rnn_sequence.cpu = &rnn_kernel;
+  lstm_sequence.cpu = &lstm_kernel;
+  gru_sequence.cpu = &gru_kernel;
+  rnn_sequence_grad.cpu = &grad_kernel<RnnCellGrad>;
+  lstm_sequence_grad.cpu = &grad_kernel<LstmCellGrad>;
+  gru_sequence_grad.cpu = &grad_kernel<GruCellGrad>;
+}
+
+}  // namespace hebb::kernels::HEBB_ISA
