@@ -15,6 +15,7 @@ namespace hebb::kernels {
   X(conv)                       \
   X(pool)                       \
   X(softmax)                    \
+  X(attention)                  \
   X(index)                      \
   X(random)                     \
   X(optimizer)

@@ -16,6 +16,7 @@ namespace hebb::ops {
   X(conv)                   \
   X(pool)                   \
   X(softmax)                \
+  X(attention)              \
   X(random)                 \
   X(optimizer)
 
