@@ -40,7 +40,7 @@ const attention =
     const batch = broadcastShape(...[query, key, value].map(x => x.shape.slice(0, -2)));
     const [queries = 0, depth = 0] = query.shape.slice(-2);
     const [keys = 0, width = 0] = value.shape.slice(-2);
-    const factor = scale === 0 ? 1 / Math.sqrt(depth) : scale;
+    const factor = scale === 0 ? 1 / Math.sqrt(Math.max(depth, 1)) : scale;
     const weights = nd([...batch, queries, keys], () => 0);
     nd([...batch, queries], (index, row) => {
       const [i = 0, lead] = [index.at(-1), index.slice(0, -1)];

@@ -8,12 +8,12 @@ import type { Call, CallArg } from './matrix-draw';
 import { admitted, isFloat, promoted, rounded } from './matrix-dtype';
 import { difference, evaluate, expectNone, gather, readBack, reference } from './matrix-run';
 
-/** The call with its first two tensors in other dtypes; small whole numbers, which all of them hold. */
+/** The call with its tensors in other dtypes, the first in one, the others in another; small whole numbers, which all of them hold. */
 function withDTypes(call: Call, dtypes: readonly [DType, DType]): Call {
   let next = 0;
   const change = ({ arg, value }: CallArg): CallArg => {
     if (!isDrawn(value) || !value.free) return { arg, value };
-    const dtype = dtypes[next++] ?? value.dtype;
+    const dtype = dtypes[Math.min(next++, 1)] ?? value.dtype;
     const data = value.data.map(x => rounded(1 + (Math.abs(Math.round(3 * x)) % 3), dtype));
     return { arg, value: { ...value, dtype, data } };
   };
