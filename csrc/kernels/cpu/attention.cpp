@@ -86,8 +86,7 @@ struct Forward {
         if (seen > 0) attend(first + i, part, {key, block, seen}, space.rows + i);
       }
     }
-    if (keys == 0) return y.clear(s.queries, s.width);
-    for (int64_t i = 0; i < rows; ++i) finish(first + i, space.rows[i]);
+    for (int64_t i = 0; i < rows; ++i) finish(first + i, keys > 0, space.rows[i]);
   }
 
  private:
@@ -116,11 +115,12 @@ struct Forward {
                                                       {keys.first > 0}});
   }
 
-  void finish(int64_t query, const Running<T>& row) const {
+  void finish(int64_t query, bool has_keys, const Running<T>& row) const {
     T* to = y.row(query);
     sums[query] = row.top + static_cast<T>(__builtin_log(static_cast<double>(row.sum)));
     const V<T> scale(T{1} / row.sum);
-    each_vector<T>(0, s.width, [&](Span<T> span) { span.put(to, span.of(to) * scale); });
+    each_vector<T>(0, s.width,
+                   [&](Span<T> span) { span.put(to, has_keys ? span.of(to) * scale : V<T>::zero()); });
   }
 };
 
