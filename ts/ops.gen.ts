@@ -885,6 +885,25 @@ export function gru(
       handleOf(biasIh),
       handleOf(biasHh),
       reverse,
+/** softmax(scale Q K^T) V over keys, for query Q [.., queries, depth], key K [.., keys, depth] and value V [.., keys, width], leading axes broadcast; scale 0 stands for 1 / sqrt(depth). A bool mask says which keys a query attends to (true: it does), a float one is added to the scores; causal hides key j from query i where j > i; a query without any key gets zeros. Dropout is of the weights. Defaults: causal false, dropout 0, scale 0. */
+export function scaledDotProductAttention(
+  query: TensorLike,
+  key: TensorLike,
+  value: TensorLike,
+  mask?: TensorLike,
+  options: { causal?: boolean; dropout?: number; scale?: number } = {},
+): Tensor {
+  checkOptions('scaledDotProductAttention', options, ['causal', 'dropout', 'scale']);
+  const { causal = false, dropout = 0, scale = 0 } = options;
+  return wrap(
+    ops.scaledDotProductAttention(
+      handleOf(query),
+      handleOf(key),
+      handleOf(value),
+      handleOf(mask),
+      causal,
+      dropout,
+      scale,
     ),
   );
 }

@@ -17,6 +17,7 @@ namespace hebb::kernels {
   X(softmax)                    \
   X(norm)                       \
   X(recurrent)                  \
+  X(attention)                  \
   X(index)                      \
   X(random)                     \
   X(optimizer)

@@ -18,6 +18,7 @@ namespace hebb::ops {
   X(softmax)                \
   X(norm)                   \
   X(recurrent)              \
+  X(attention)              \
   X(random)                 \
   X(optimizer)
 

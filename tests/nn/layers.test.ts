@@ -73,6 +73,12 @@ test('activations are their formulas', () => {
   expect(numbers(new nn.ReLU().forward(x))).toEqual([0, 0, 1]);
   close(new nn.LeakyReLU().forward(x), [-0.02, 0, 1]);
   close(new nn.LeakyReLU({ slope: 0.5 }).forward(x), [-1, 0, 1]);
+  close(new nn.ELU().forward(x), [-0.8646647, 0, 1]);
+  close(new nn.ELU({ alpha: 0.5 }).forward(x), [-0.4323324, 0, 1]);
+  close(new nn.SELU().forward(x), [-1.5201665, 0, 1.050701]);
+  close(new nn.Softplus().forward(x), [0.126928, 0.6931472, 1.3132617]);
+  close(new nn.LogSoftmax().forward(x), [-3.349012, -1.349012, -0.349012]);
+  close(new nn.LogSoftmax({ axis: 0 }).forward(tensor([[0, 5]])), [0, 0]);
   close(new nn.Sigmoid().forward(x), [0.1192029, 0.5, 0.7310586]);
   close(new nn.Tanh().forward(x), [-0.9640276, 0, 0.7615942]);
   close(new nn.GELU().forward(x), [-0.0455003, 0, 0.8413447]);
@@ -160,6 +166,12 @@ test.each<[string, () => unknown, string]>([
   ],
   ['p', () => new nn.Dropout(1.5), 'Dropout: p must be a probability in 0..1, got 1.5'],
   ['slope', () => new nn.LeakyReLU({ slope: NaN }), 'LeakyReLU: slope must be a finite number, got NaN'],
+  ['alpha', () => new nn.ELU({ alpha: Infinity }), 'ELU: alpha must be a finite number, got Infinity'],
+  [
+    'axis',
+    () => new nn.LogSoftmax({ axis: 0.5 }),
+    'LogSoftmax: axis must be an integer of -8 or more, got 0.5',
+  ],
   ['count', () => new nn.Embedding(-1, 2), 'Embedding: count must be a positive integer, got -1'],
 ])('%s is refused', (_, make, message) => {
   expect(make).toThrow(ValueError);

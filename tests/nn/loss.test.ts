@@ -53,6 +53,44 @@ test('bceWithLogits stays finite for large logits', () => {
   expect([...nn.bceWithLogits(z, tensor([1, 1]), { reduction: 'none' }).readSync()]).toEqual([1000, 0]);
 });
 
+describe('bceLoss', () => {
+  const p = [0.1, 0.5, 0.9, 0.3];
+  const t = [0, 1, 0.75, 1];
+  const formula = (x: number, y: number): number => -(y * Math.log(x) + (1 - y) * Math.log(1 - x));
+  const each = p.map((x, i) => formula(x, t[i] ?? NaN));
+  const sum = each.reduce((a, b) => a + b, 0);
+
+  test('is its formula, and its gradient the slope of it', () => {
+    const target = tensor(t, { dtype: 'f64' });
+    expect(nn.bceLoss(tensor(p), tensor(t)).itemSync()).toBeCloseTo(sum / p.length, 6);
+    expect(nn.bceLoss(tensor(p), tensor(t), { reduction: 'sum' }).itemSync()).toBeCloseTo(sum, 6);
+    const losses = nn.bceLoss(tensor(p), tensor(t), { reduction: 'none' }).readSync();
+    expect(Array.from(losses, Number)).toEqual(each.map(x => expect.closeTo(x, 6) as number));
+    const slopes = grad((x: Tensor) => nn.bceLoss(x, target, { reduction: 'sum' }))(
+      tensor(p, { dtype: 'f64' }),
+    );
+    const want = p.map((x, i) => (x - (t[i] ?? NaN)) / (x * (1 - x)));
+    expect(Array.from(slopes.readSync(), Number)).toEqual(want.map(x => expect.closeTo(x, 9) as number));
+  });
+
+  test('is at most 100 for a wrong certainty, with a gradient that is finite', () => {
+    const certain = tensor([0, 1, 0, 1, 1e-60], { dtype: 'f64' });
+    const target = tensor([1, 0, 0, 1, 1], { dtype: 'f64' });
+    const losses = nn.bceLoss(certain, target, { reduction: 'none' }).readSync();
+    expect(Array.from(losses, Number).map(x => x + 0)).toEqual([100, 100, 0, 0, 100]);
+    const slopes = grad((x: Tensor) => nn.bceLoss(x, target))(certain).readSync();
+    expect(Array.from(slopes, Number).every(Number.isFinite)).toBe(true);
+  });
+
+  test('shows NaN, and refuses other shapes', () => {
+    expect(nn.bceLoss(tensor([NaN]), tensor([0])).itemSync()).toBeNaN();
+    expect(nn.bceLoss(tensor([-0.5]), tensor([1])).itemSync()).toBeNaN();
+    expect(() => nn.bceLoss(tensor([[1], [2]]), tensor([1, 2]))).toThrow(
+      new ShapeError('bceLoss', 'output has shape [2, 1], target [2]; use the same'),
+    );
+  });
+});
+
 test('huberLoss meets at delta', () => {
   const loss = nn.huberLoss(tensor([3, 0.5]), tensor([0, 0]), { delta: 2, reduction: 'none' });
   expect([...loss.readSync()]).toEqual([4, 0.125]);

@@ -5,12 +5,16 @@ import {
   batchNorm,
   cast,
   crossEntropy,
+  full,
   layerNorm,
   logSoftmax,
   mul,
   normal,
+  scaledDotProductAttention,
   softmax,
+  sub,
   sum,
+  swapAxes,
 } from '../../ts/ops.gen';
 import { seed } from '../../ts/random';
 import { scope } from '../../ts/scope';
@@ -87,5 +91,29 @@ describe.each(['f32', 'f64', 'f16', 'bf16'] as const)('%s', dtype => {
     expectAgreement(v => sumOf(norm(v, scale, scale)), x(dtype), 4 * bounds[dtype]);
     expectAgreement(v => sumOf(norm(x(dtype), mul(v, v), scale)), scale, 40 * bounds[dtype]);
     expectAgreement(v => sumOf(norm(x(dtype), scale, mul(v, v))), scale, 40 * bounds[dtype]);
+  });
+
+  // Eleven heads with time first in memory, as a projection leaves them.
+  const heads = (v: Tensor): Tensor => swapAxes(v.reshape([7, 11, 5]), 0, 1);
+  const [key, value] = [heads(w), heads(mul(w, 0.5))];
+  describe.each([false, true])('attention, causal %s', causal => {
+    const attend = (q: Tensor, k: Tensor, v: Tensor, mask?: Tensor): Tensor =>
+      scaledDotProductAttention(q, k, v, mask, { causal });
+
+    test('has the gradients of its plain ops', () => {
+      const ofQuery = (v: Tensor): Tensor => sum(mul(attend(heads(v), key, value), key));
+      const ofKey = (v: Tensor): Tensor => sum(mul(attend(key, heads(v), value), key));
+      const ofValue = (v: Tensor): Tensor => sum(mul(attend(key, value, heads(v)), key));
+      for (const f of [ofQuery, ofKey, ofValue]) expectAgreement(f, x(dtype), 8 * bounds[dtype]);
+    });
+
+    test('is what a mask that hides nothing gives', () => {
+      const all = full([7, 7], 1, { dtype: 'bool' });
+      const q = heads(x(dtype));
+      const difference = sub(attend(q, key, value), attend(q, key, value, all));
+      expect(Math.max(...Array.from(difference.readSync(), Number).map(Math.abs))).toBeLessThan(
+        4 * bounds[dtype],
+      );
+    });
   });
 });

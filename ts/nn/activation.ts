@@ -1,6 +1,18 @@
 // Activations as layers.
 import { checkOptions } from '../handle';
-import { gelu, leakyRelu, relu, sigmoid, silu, softmax, tanh } from '../ops.gen';
+import {
+  elu,
+  gelu,
+  leakyRelu,
+  logSoftmax,
+  relu,
+  selu,
+  sigmoid,
+  silu,
+  softmax,
+  softplus,
+  tanh,
+} from '../ops.gen';
 import type { Tensor } from '../tensor';
 import { checkFinite, checkInteger } from './check';
 import { Module } from './module';
@@ -36,6 +48,51 @@ export class LeakyReLU extends Module implements Layer {
 
   forward(x: Tensor): Tensor {
     return leakyRelu(x, { slope: this.slope });
+  }
+}
+
+/**
+ * x where x > 0, else alpha (exp(x) - 1); `alpha` is 1 unless said (Clevert, Unterthiner, Hochreiter 2015).
+ *
+ * @example
+ * await new nn.ELU().forward(tensor([-1, 2])).read(); // Float32Array [-0.6321, 2]
+ */
+export class ELU extends Module implements Layer {
+  readonly alpha: number;
+
+  constructor(options: { readonly alpha?: number } = {}) {
+    super();
+    checkOptions('ELU', options, ['alpha']);
+    this.alpha = options.alpha ?? 1;
+    checkFinite('ELU', 'alpha', this.alpha);
+  }
+
+  forward(x: Tensor): Tensor {
+    return elu(x, { alpha: this.alpha });
+  }
+}
+
+/**
+ * 1.0507 x where x > 0, else 1.7581 (exp(x) - 1): keeps mean 0 and variance 1 (Klambauer et al. 2017).
+ *
+ * @example
+ * await new nn.SELU().forward(tensor([-1, 2])).read(); // Float32Array [-1.1113, 2.1014]
+ */
+export class SELU extends Module implements Layer {
+  forward(x: Tensor): Tensor {
+    return selu(x);
+  }
+}
+
+/**
+ * log(1 + exp(x)), a smooth max(x, 0).
+ *
+ * @example
+ * await new nn.Softplus().forward(tensor([0, 100])).read(); // Float32Array [0.6931, 100]
+ */
+export class Softplus extends Module implements Layer {
+  forward(x: Tensor): Tensor {
+    return softplus(x);
   }
 }
 
@@ -115,5 +172,26 @@ export class Softmax extends Module implements Layer {
 
   forward(x: Tensor): Tensor {
     return softmax(x, { axis: this.axis });
+  }
+}
+
+/**
+ * log(exp(x) / sum(exp(x))) along `axis`, the last one unless said, without overflow; `nllLoss` takes it.
+ *
+ * @example
+ * await new nn.LogSoftmax().forward(tensor([[0, 0]])).read(); // Float32Array [-0.6931, -0.6931]
+ */
+export class LogSoftmax extends Module implements Layer {
+  readonly axis: number;
+
+  constructor(options: { readonly axis?: number } = {}) {
+    super();
+    checkOptions('LogSoftmax', options, ['axis']);
+    this.axis = options.axis ?? -1;
+    checkInteger('LogSoftmax', 'axis', this.axis, -8);
+  }
+
+  forward(x: Tensor): Tensor {
+    return logSoftmax(x, { axis: this.axis });
   }
 }

@@ -1,5 +1,19 @@
 // The nn room: modules, layers, initialisers and losses.
-export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from './activation';
+export {
+  ELU,
+  GELU,
+  LeakyReLU,
+  LogSoftmax,
+  ReLU,
+  SELU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
+} from './activation';
+export { MultiheadAttention } from './attention';
+export type { AttentionOptions, MultiheadAttentionOptions } from './attention';
 export type { Pair } from './check';
 export { Conv2d } from './convolution';
 export type { Conv2dOptions } from './convolution';
@@ -9,7 +23,7 @@ export { Flatten, Identity } from './flatten';
 export * as init from './init';
 export { Linear } from './linear';
 export type { LinearOptions } from './linear';
-export { bceWithLogits, crossEntropy, huberLoss, l1Loss, mseLoss, nllLoss } from './loss';
+export { bceLoss, bceWithLogits, crossEntropy, huberLoss, l1Loss, mseLoss, nllLoss } from './loss';
 export type { HuberOptions, LossOptions, Shaped } from './loss';
 export { Module, Sequential, sequential } from './module';
 export type { Layer, LoadOptions, StateDict } from './module';

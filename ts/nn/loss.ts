@@ -2,7 +2,21 @@
 import { ShapeError, ValueError } from '../errors';
 import type { TensorLike } from '../handle';
 import { checkOptions } from '../handle';
-import { abs, gather, less, maximum, mul, neg, softplus, square, sub, where } from '../ops.gen';
+import {
+  abs,
+  clamp,
+  equal,
+  gather,
+  less,
+  log,
+  maximum,
+  mul,
+  neg,
+  softplus,
+  square,
+  sub,
+  where,
+} from '../ops.gen';
 import type { Tensor } from '../tensor';
 import { checkFinite } from './check';
 
@@ -101,6 +115,29 @@ export function bceWithLogits(output: Shaped, target: Shaped, options: LossOptio
   checkShapes('bceWithLogits', output, target);
   const losses = softplus(neg(abs(output))).add(sub(maximum(output, 0), mul(output, target)));
   return reduced('bceWithLogits', losses, options.reduction);
+}
+
+// log(x), at least -100: a wrong certainty costs much instead of everything. The zero is replaced first, as the
+// derivative of its logarithm is not finite.
+function boundedLog(x: TensorLike): Tensor {
+  const isZero = equal(x, 0);
+  return clamp(where(isZero, -100, log(where(isZero, 1, x))), { min: -100 });
+}
+
+/**
+ * Binary cross-entropy of probabilities p and targets t in 0..1: -(t log(p) + (1 - t) log(1 - p)), logarithms being at
+ * least -100, as in PyTorch; the gradient of a logarithm at that bound is 0. `bceWithLogits` is more exact and takes the
+ * logits. Throws ShapeError for different shapes.
+ *
+ * @example
+ * await nn.bceLoss(tensor([0.5, 1]), tensor([1, 1])).item(); // 0.3466
+ */
+export function bceLoss(output: Shaped, target: Shaped, options: LossOptions = {}): Tensor {
+  checkOptions('bceLoss', options, ['reduction']);
+  checkShapes('bceLoss', output, target);
+  const hit = mul(target, boundedLog(output));
+  const miss = mul(sub(1, target), boundedLog(sub(1, output)));
+  return reduced('bceLoss', neg(hit.add(miss)), options.reduction);
 }
 
 /**

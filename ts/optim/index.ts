@@ -1,6 +1,7 @@
 // The optim room: optimizers and learning-rate schedules.
 export { Adam, AdamW } from './adam';
 export type { AdamOptions } from './adam';
+export { clipGradNorm, clipGradValue } from './clip';
 export { Optimizer } from './optimizer';
 export type { OptimizerOptions, OptimizerState, ParamGroup, Params, StepOptions } from './optimizer';
 export { cosineDecay, stepDecay } from './schedule';

@@ -1,0 +1,188 @@
+// The attention kernels against double loops: blocks of queries and keys whole and cut, causal, strided.
+#include "kernels/attention.h"
+
+#include <cmath>
+
+#include "check.h"
+#include "kernel_cases.h"
+
+using namespace hebb;
+using namespace hebb::testing;
+using kernels::AttentionParams;
+
+namespace {
+
+struct Extents {
+  int64_t heads, queries, keys, depth, width;
+};
+
+constexpr Extents kExtents[] = {
+    {1, 1, 1, 1, 1},    {2, 5, 7, 3, 4},     {1, 28, 32, 32, 32},  {1, 29, 33, 31, 17},
+    {1, 0, 3, 2, 2},    {1, 3, 0, 2, 2},     {1, 3, 4, 0, 2},      {1, 3, 4, 2, 0},
+    {2, 130, 40, 8, 9}, {1, 37, 300, 16, 5}, {1, 270, 520, 4, 33},
+};
+
+// What the formulas give for one head, in double.
+struct Reference {
+  std::vector<double> y, sums, dq, dk, dv;
+};
+
+// The operands of one attention, and which layout they have: time inside heads, or heads inside time.
+struct Operands {
+  Extents e;
+  DType dtype;
+  bool is_merged;
+  Buffer q, k, v, dy;
+
+  Operands(Extents extents, DType type, bool merged)
+      : e(extents),
+        dtype(type),
+        is_merged(merged),
+        q(type, {e.heads, e.queries, e.depth}),
+        k(type, {e.heads, e.keys, e.depth}),
+        v(type, {e.heads, e.keys, e.width}),
+        dy(type, {e.heads, e.queries, e.width}) {
+    unsigned seed = 1;
+    for (Buffer* buffer : {&q, &k, &v, &dy}) fill_random(*buffer, type, seed++);
+  }
+
+  // [heads, time, columns] of a buffer that may be [time, heads, columns] in memory.
+  stream::Operand operand(Buffer& buffer, stream::Role role) const {
+    stream::Operand o = buffer.operand(role);
+    if (!is_merged) return o;
+    o.strides[0] = o.shape[2];
+    o.strides[1] = o.shape[0] * o.shape[2];
+    return o;
+  }
+  int64_t place(int64_t head, int64_t row, int64_t column, int64_t rows, int64_t columns) const {
+    return is_merged ? (row * e.heads + head) * columns + column : (head * rows + row) * columns + column;
+  }
+  double at(Buffer& x, int64_t head, int64_t row, int64_t column, int64_t rows, int64_t columns) const {
+    return element(x, dtype, place(head, row, column, rows, columns));
+  }
+};
+
+Reference reference(Operands& o, int64_t head, AttentionParams params) {
+  const Extents& e = o.e;
+  const auto q = [&](int64_t i, int64_t d) { return o.at(o.q, head, i, d, e.queries, e.depth); };
+  const auto k = [&](int64_t j, int64_t d) { return o.at(o.k, head, j, d, e.keys, e.depth); };
+  const auto v = [&](int64_t j, int64_t d) { return o.at(o.v, head, j, d, e.keys, e.width); };
+  const auto dy = [&](int64_t i, int64_t d) { return o.at(o.dy, head, i, d, e.queries, e.width); };
+  Reference r{std::vector<double>(size_t(e.queries * e.width)), std::vector<double>(size_t(e.queries)),
+              std::vector<double>(size_t(e.queries * e.depth)), std::vector<double>(size_t(e.keys * e.depth)),
+              std::vector<double>(size_t(e.keys * e.width))};
+  for (int64_t i = 0; i < e.queries; ++i) {
+    const int64_t seen = params.causal ? std::min(e.keys, i + 1) : e.keys;
+    std::vector<double> weights(static_cast<size_t>(seen)), dweights(static_cast<size_t>(seen));
+    double total = 0, delta = 0;
+    for (int64_t j = 0; j < seen; ++j) {
+      double score = 0;
+      for (int64_t d = 0; d < e.depth; ++d) score += q(i, d) * k(j, d);
+      total += weights[size_t(j)] = std::exp(params.scale * score);
+    }
+    r.sums[size_t(i)] = std::log(total);
+    for (int64_t j = 0; j < seen; ++j) {
+      double& weight = weights[size_t(j)];
+      weight /= total;
+      for (int64_t d = 0; d < e.width; ++d) {
+        r.y[size_t(i * e.width + d)] += weight * v(j, d);
+        r.dv[size_t(j * e.width + d)] += weight * dy(i, d);
+        dweights[size_t(j)] += dy(i, d) * v(j, d);
+      }
+      delta += weight * dweights[size_t(j)];
+    }
+    for (int64_t j = 0; j < seen; ++j) {
+      const double dscore = params.scale * weights[size_t(j)] * (dweights[size_t(j)] - delta);
+      for (int64_t d = 0; d < e.depth; ++d) {
+        r.dq[size_t(i * e.depth + d)] += dscore * k(j, d);
+        r.dk[size_t(j * e.depth + d)] += dscore * q(i, d);
+      }
+    }
+  }
+  return r;
+}
+
+// What the kernels wrote.
+struct Results {
+  Buffer y, sums, dq, dk, dv;
+
+  explicit Results(const Operands& o)
+      : y(o.dtype, {o.e.heads, o.e.queries, o.e.width}),
+        sums(o.dtype, {o.e.heads, o.e.queries}),
+        dq(o.dtype, {o.e.heads, o.e.queries, o.e.depth}),
+        dk(o.dtype, {o.e.heads, o.e.keys, o.e.depth}),
+        dv(o.dtype, {o.e.heads, o.e.keys, o.e.width}) {}
+
+  void fill(Operands& o, int threads, AttentionParams params) {
+    using stream::Role;
+    const auto in = [&](Buffer& x) { return o.operand(x, Role::kIn); };
+    const auto out = [&](Buffer& x) { return o.operand(x, Role::kOut); };
+    run(kernels::attention, threads, {out(y), sums.out(), in(o.q), in(o.k), in(o.v)}, params);
+    run(kernels::attention_grad, threads,
+        {out(dq), out(dk), out(dv), in(o.q), in(o.k), in(o.v), in(y), in(o.dy), sums.in()}, params);
+  }
+};
+
+void check_near(Operands& o, Buffer& got, int64_t head, int64_t rows, int64_t columns,
+                const std::vector<double>& want) {
+  double scale = 1;
+  for (double x : want) scale = std::max(scale, std::fabs(x));
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j) {
+      CHECK_NEAR(o.at(got, head, i, j, rows, columns), want[size_t(i * columns + j)],
+                 10 * relative_bound(o.dtype) * scale);
+    }
+  }
+}
+
+void check_attention(Extents e, DType dtype, bool merged, AttentionParams params) {
+  Operands o(e, dtype, merged);
+  Results one(o), two(o);
+  one.fill(o, 1, params);
+  two.fill(o, 2, params);
+  CHECK(same_bits(one.y, two.y) && same_bits(one.sums, two.sums));
+  CHECK(same_bits(one.dq, two.dq) && same_bits(one.dk, two.dk) && same_bits(one.dv, two.dv));
+  for (int64_t head = 0; head < e.heads; ++head) {
+    const Reference want = reference(o, head, params);
+    check_near(o, one.y, head, e.queries, e.width, want.y);
+    check_near(o, one.dq, head, e.queries, e.depth, want.dq);
+    check_near(o, one.dk, head, e.keys, e.depth, want.dk);
+    check_near(o, one.dv, head, e.keys, e.width, want.dv);
+    for (int64_t i = 0; e.keys > 0 && e.width > 0 && i < e.queries; ++i) {
+      CHECK_NEAR(element(one.sums, dtype, head * e.queries + i), want.sums[size_t(i)],
+                 10 * relative_bound(dtype) * (1 + std::fabs(want.sums[size_t(i)])));
+    }
+  }
+}
+
+}  // namespace
+
+TEST(attention_blocks) {
+  for_each_isa([] {
+    for (const Extents& e : kExtents) {
+      for (DType dtype : {DType::kF32, DType::kF64}) {
+        for (bool causal : {false, true}) {
+          check_attention(e, dtype, false, {0.5, causal});
+          check_attention(e, dtype, true, {0.25, causal});
+        }
+      }
+    }
+  });
+}
+
+// Scores whose exponentials overflow by themselves, the largest in the last block of keys.
+TEST(attention_of_large_scores) {
+  for_each_isa([] {
+    constexpr int64_t kCount = 600;
+    Buffer q(DType::kF32, {1, 1, 1}), k(DType::kF32, {1, kCount, 1}), v(DType::kF32, {1, kCount, 1});
+    Buffer y(DType::kF32, {1, 1, 1}), sums(DType::kF32, {1, 1});
+    q.as<float>()[0] = 1;
+    for (int64_t j = 0; j < kCount; ++j) {
+      k.as<float>()[j] = float(j);
+      v.as<float>()[j] = j == kCount - 1 ? 5 : j == kCount - 2 ? 3 : 100;
+    }
+    run(kernels::attention, 1, {y.out(), sums.out(), q.in(), k.in(), v.in()}, AttentionParams{100, false});
+    CHECK_NEAR(y.as<float>()[0], 5, 1e-6);
+    CHECK_NEAR(sums.as<float>()[0], 100.0 * (kCount - 1), 1e-2);
+  });
+}
