@@ -3,18 +3,20 @@
 
 namespace hebb::kernels {
 
-#define HEBB_INDEX_FAULT(op) op ": index {value} at position {position} is out of range; use 0..{limit}"
+// Operands are x and the indices, or the indices alone; what is checked is the indices.
+#define HEBB_INDEX_SLOT(slot, inputs, place)                                                        \
+  stream::Slot slot{                                                                                \
+      .name = #slot,                                                                                \
+      .traits = {.min_inputs = inputs, .guard = true},                                              \
+      .fault_text = #slot ": index {value} at position {position} is out of range; use 0..{limit}", \
+      .checked = place};
 
-stream::Slot take{"take", {.min_inputs = 2, .guard = true}, nullptr, HEBB_INDEX_FAULT("take"), nullptr, 2};
-stream::Slot index_add{
-    "index_add", {.min_inputs = 2, .guard = true}, nullptr, HEBB_INDEX_FAULT("index_add"), nullptr, 2};
-stream::Slot gather{"gather", {.min_inputs = 2, .guard = true}, nullptr, HEBB_INDEX_FAULT("gather"), nullptr,
-                    2};
-stream::Slot scatter_add{
-    "scatter_add", {.min_inputs = 2, .guard = true}, nullptr, HEBB_INDEX_FAULT("scatter_add"), nullptr, 2};
-stream::Slot one_hot{
-    "one_hot", {.min_inputs = 1, .guard = true}, nullptr, HEBB_INDEX_FAULT("one_hot"), nullptr, 1};
+HEBB_INDEX_SLOT(take, 2, 2)
+HEBB_INDEX_SLOT(index_add, 2, 2)
+HEBB_INDEX_SLOT(gather, 2, 2)
+HEBB_INDEX_SLOT(scatter_add, 2, 2)
+HEBB_INDEX_SLOT(one_hot, 1, 1)
 
-#undef HEBB_INDEX_FAULT
+#undef HEBB_INDEX_SLOT
 
 }  // namespace hebb::kernels

@@ -23,12 +23,12 @@ stream::Slot softmax{"softmax", {.min_inputs = 1}};
 stream::Slot log_softmax{"log_softmax", {.min_inputs = 1}};
 stream::Slot softmax_grad{"softmax_grad", {.min_inputs = 2}};
 stream::Slot log_softmax_grad{"log_softmax_grad", {.min_inputs = 2}};
-stream::Slot cross_entropy{"cross_entropy",
-                           {.min_inputs = 2, .guard = true},
-                           &kCrossEntropyLayout,
-                           "cross_entropy: target {value} at row {position} is out of range; use 0..{limit}",
-                           nullptr,
-                           4};
+stream::Slot cross_entropy{
+    .name = "cross_entropy",
+    .traits = {.min_inputs = 2, .guard = true},
+    .params = &kCrossEntropyLayout,
+    .fault_text = "cross_entropy: target {value} at row {position} is out of range; use 0..{limit}",
+    .checked = 4};
 stream::Slot cross_entropy_grad{"cross_entropy_grad", {.min_inputs = 4}, &kCrossEntropyLayout};
 
 }  // namespace hebb::kernels
