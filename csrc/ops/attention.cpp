@@ -78,13 +78,9 @@ Grads plain_grads(const Heads& h, const Tensor& dy) {
 Tensor empty_like(const Tensor& like, const Shape& shape) {
   const int time = shape.rank() - 2, head = time - 1;
   if (head < 0 || like.strides()[head] >= like.strides()[time]) return empty(like.dtype(), shape);
-  return swap_axes(empty(like.dtype(),
-                         [&] {
-                           Shape swapped = shape;
-                           std::swap(swapped[head], swapped[time]);
-                           return swapped;
-                         }()),
-                   head, time);
+  Shape swapped = shape;
+  std::swap(swapped[head], swapped[time]);
+  return swap_axes(empty(like.dtype(), swapped), head, time);
 }
 
 Grads fused_grads(const Heads& h, const Tensor& sums, const Tensor& dy, const Tensor& y) {
