@@ -3,8 +3,10 @@
 
 #include "kernels/copy.h"
 #include "kernels/fill.h"
+#include "kernels/fused.h"
 #include "ops/op.h"
 #include "ops/shape.h"
+#include "stream/passes/fuse.h"
 #include "stream/recorder.h"
 
 namespace hebb::ops {
@@ -25,7 +27,11 @@ Environment::~Environment() {
 }
 
 const stream::Optimiser& Environment::optimiser() {
-  static const stream::Optimiser optimise = [](stream::Program&, std::vector<stream::PassReport>*) {};
+  static const stream::Optimiser optimise = [](stream::Program& program,
+                                               std::vector<stream::PassReport>* reports) {
+    stream::fuse_elementwise(program, kernels::fused);
+    if (reports != nullptr) reports->push_back(stream::report_of("fuse", program));
+  };
   return optimise;
 }
 

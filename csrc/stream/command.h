@@ -77,6 +77,7 @@ struct Traits {
   bool writes_state = false;     // skipped, not poisoned, where an input is poisoned
   bool random = false;           // draws from the generator
   bool guard = false;            // checks its data and may report a fault
+  bool conversion = false;       // its one input, broadcast and cast, is its output
 };
 
 // What a kernel is asked to do, in floating point operations; null counts one for each element of the result.
@@ -113,7 +114,7 @@ struct Command {
   int operand_count = 0;
   const Operand* operands = nullptr;
   alignas(8) unsigned char params[kParamBytes] = {};
-  // What a fused command computes.
+  // What a fused command computes: in place of parameters.
   const TileProgram* tiles = nullptr;
 
   template <class P>
