@@ -101,8 +101,7 @@ double size_of(const Operand& view) { return static_cast<double>(view.size()); }
 
 double flops_of(const PlanCommand& command) {
   if (command.operands.empty()) return 0;
-  if (command.tiles)
-    return size_of(command.operands[0].view) * formulas_of(*command.tiles);
+  if (command.tiles) return size_of(command.operands[0].view) * formulas_of(*command.tiles);
   if (command.slot->flops == nullptr) return size_of(command.operands[0].view);
   std::vector<Operand> views;
   for (const auto& operand : command.operands) views.push_back(operand.view);

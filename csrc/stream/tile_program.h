@@ -1,5 +1,5 @@
-// TileProgram: what a fused command computes, as a list of instructions over tiles: short runs of elements that
-// stay in the first cache.
+// TileProgram: what a fused command computes, as a list of instructions over tiles: short runs of elements
+// that stay in the first cache.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The fused kernel against the single commands, bit for bit: random programs of mixed dtypes and layouts, with
-// copies between them, on every instruction set and number of threads.
+// The fused kernel against the single commands, bit for bit: random programs of mixed dtypes and layouts,
+// with copies between them, on every instruction set and number of threads.
 #include "kernels/fused.h"
 
 #include <memory>
@@ -16,16 +16,20 @@ namespace {
 using kernels::fused;
 using stream::Slot;
 
-const Shape kShapes[] = {{},        {1},       {7},         {256},      {5000},        {3, 5},
-                         {2, 300},  {600, 3},  {40, 1, 33}, {2, 3, 257}, {9, 4, 2, 11}, {3, 1, 1024},
+const Shape kShapes[] = {{},         {1},       {7},         {256},       {5000},        {3, 5},
+                         {2, 300},   {600, 3},  {40, 1, 33}, {2, 3, 257}, {9, 4, 2, 11}, {3, 1, 1024},
                          {1, 70, 1}, {130, 130}};
-const DType kDTypes[] = {DType::kF32, DType::kF32, DType::kF32, DType::kF64, DType::kF16,
-                         DType::kBF16, DType::kI32, DType::kI64, DType::kU8, DType::kBool};
+const DType kDTypes[] = {DType::kF32,  DType::kF32, DType::kF32, DType::kF64, DType::kF16,
+                         DType::kBF16, DType::kI32, DType::kI64, DType::kU8,  DType::kBool};
 
-const Slot* const kFloatUnary[] = {&kernels::exp, &kernels::tanh, &kernels::gelu, &kernels::relu, &kernels::floor};
-const Slot* const kFloatBinary[] = {&kernels::div, &kernels::relu_grad, &kernels::tanh_grad, &kernels::silu_grad};
-const Slot* const kUnary[] = {&kernels::neg, &kernels::abs, &kernels::square, &kernels::sign, &kernels::clamp};
-const Slot* const kBinary[] = {&kernels::add, &kernels::sub, &kernels::mul, &kernels::maximum, &kernels::minimum};
+const Slot* const kFloatUnary[] = {&kernels::exp, &kernels::tanh, &kernels::gelu, &kernels::relu,
+                                   &kernels::floor};
+const Slot* const kFloatBinary[] = {&kernels::div, &kernels::relu_grad, &kernels::tanh_grad,
+                                    &kernels::silu_grad};
+const Slot* const kUnary[] = {&kernels::neg, &kernels::abs, &kernels::square, &kernels::sign,
+                              &kernels::clamp};
+const Slot* const kBinary[] = {&kernels::add, &kernels::sub, &kernels::mul, &kernels::maximum,
+                               &kernels::minimum};
 const Slot* const kPredicates[] = {&kernels::less, &kernels::equal, &kernels::logical_and};
 
 template <class T, size_t n>
@@ -77,7 +81,8 @@ class RandomProgram {
       Shape shape(out.view.shape, out.view.rank);
       return TestProgram::reshaped(x, shape);
     };
-    if (chance(15)) return TestProgram::constant(static_cast<double>(random_() % 9) / 4, one_of(kDTypes, random_));
+    if (chance(15))
+      return TestProgram::constant(static_cast<double>(random_() % 9) / 4, one_of(kDTypes, random_));
     if (out.view.rank == shape_.rank() && chance(20)) return broadcast_input();
     if (chance(10)) return in_shape(states_[random_() % states_.size()]);
     const size_t recent = std::min<size_t>(values_.size(), 4);
@@ -93,10 +98,12 @@ class RandomProgram {
     if (kind < 10) {
       made.add(kernels::copy, out, {input(out)});
     } else if (kind < 45) {
-      const Slot* slot = is_float(dtype) && chance(50) ? one_of(kFloatUnary, random_) : one_of(kUnary, random_);
+      const Slot* slot =
+          is_float(dtype) && chance(50) ? one_of(kFloatUnary, random_) : one_of(kUnary, random_);
       made.map(*slot, out, {input(out)}, compute, -0.5);
     } else if (kind < 75) {
-      const Slot* slot = is_float(dtype) && chance(40) ? one_of(kFloatBinary, random_) : one_of(kBinary, random_);
+      const Slot* slot =
+          is_float(dtype) && chance(40) ? one_of(kFloatBinary, random_) : one_of(kBinary, random_);
       made.map(*slot, out, {input(out), input(out)}, compute, 0.5);
     } else if (kind < 85) {
       made.map(*one_of(kPredicates, random_), out, {input(out), input(out)}, compute);
@@ -148,8 +155,9 @@ size_t check_program(unsigned seed, bool hazards) {
     const auto want = random.made.run(1);
     random.made.program = better;
     if (random.made.run(threads) != want) {
-      throw Failure(__FILE__, __LINE__, "seed " + std::to_string(seed) + " differs:\n" + program_text(plain) +
-                                            "fused:\n" + program_text(better));
+      throw Failure(__FILE__, __LINE__,
+                    "seed " + std::to_string(seed) + " differs:\n" + program_text(plain) + "fused:\n" +
+                        program_text(better));
     }
   }
   return plain.commands.size() - better.commands.size();

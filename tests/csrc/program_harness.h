@@ -86,7 +86,8 @@ class TestProgram {
     return operand;
   }
 
-  void add(const stream::Slot& slot, PlanOperand out, std::vector<PlanOperand> inputs, Role role = Role::kOut) {
+  void add(const stream::Slot& slot, PlanOperand out, std::vector<PlanOperand> inputs,
+           Role role = Role::kOut) {
     stream::PlanCommand command;
     command.slot = &slot;
     out.view.role = role;

@@ -1,5 +1,5 @@
-// Runs a tile program: each tile of the index space goes through all instructions before the next one, so that
-// values between them never leave the cache.
+// Runs a tile program: each tile of the index space goes through all instructions before the next one, so
+// that values between them never leave the cache.
 #include "kernels/fused.h"
 
 #include "kernels/cpu/tiles.h"
@@ -26,7 +26,8 @@ constexpr int64_t kTileGap = 64;
 struct Output {
   char* data;
   int64_t item;
-  int64_t own_tile;  // where an input lies in the same memory: the tile it is held in until all is read, or -1
+  int64_t
+      own_tile;  // where an input lies in the same memory: the tile it is held in until all is read, or -1
 };
 
 struct Job {

@@ -78,16 +78,16 @@ class Fuser {
       const PlanOperand& operand = command.operands[k];
       if (operand.buffer == kNoBuffer || !group.writes.contains(operand.buffer)) continue;
       reads = true;
-      const bool same =
-          std::any_of(group.members.begin(), group.members.end(), [&](int member) {
-            return is_whole_value(operand, program_.commands[static_cast<size_t>(member)].operands[0]);
-          });
+      const bool same = std::any_of(group.members.begin(), group.members.end(), [&](int member) {
+        return is_whole_value(operand, program_.commands[static_cast<size_t>(member)].operands[0]);
+      });
       if (!same || operand.view.size() != output.view.size()) return false;
     }
     return reads;
   }
 
-  // The group that the command becomes part of: those it continues, all of them or the latest, else a new one.
+  // The group that the command becomes part of: those it continues, all of them or the latest, else a new
+  // one.
   int place(int index) {
     const PlanCommand& command = program_.commands[static_cast<size_t>(index)];
     std::vector<int> feeding;
@@ -167,8 +167,6 @@ class Fuser {
 
 }  // namespace
 
-void fuse_elementwise(Program& program, const Slot& fused) {
-  program.commands = Fuser(program, fused).run();
-}
+void fuse_elementwise(Program& program, const Slot& fused) { program.commands = Fuser(program, fused).run(); }
 
 }  // namespace hebb::stream

@@ -5,9 +5,9 @@
 
 namespace hebb::stream {
 
-// Groups element-wise commands and conversions over the same elements, in program order, each into one command
-// of the slot `fused` in the place of its last member; values that only members read vanish. A fused command
-// has the fault of any of its inputs in all of its outputs.
+// Groups element-wise commands and conversions over the same elements, in program order, each into one
+// command of the slot `fused` in the place of its last member; values that only members read vanish. A fused
+// command has the fault of any of its inputs in all of its outputs.
 void fuse_elementwise(Program& program, const Slot& fused);
 
 }  // namespace hebb::stream

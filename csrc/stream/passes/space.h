@@ -1,4 +1,5 @@
-// Space: the indices an element-wise command runs over, and operands seen in another shape of as many elements.
+// Space: the indices an element-wise command runs over, and operands seen in another shape of as many
+// elements.
 #pragma once
 
 #include "stream/command.h"
