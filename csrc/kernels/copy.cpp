@@ -17,7 +17,8 @@ constexpr Layout kArangeLayout{"arange", sizeof(ArangeParams), 2, kArangeFields}
 
 }  // namespace
 
-stream::Slot copy{"copy", {.min_inputs = 1, .takes_constants = true, .takes_strides = true}};
+stream::Slot copy{"copy",
+                  {.min_inputs = 1, .takes_constants = true, .takes_strides = true, .conversion = true}};
 stream::Slot copy_into{"copy_into", {.min_inputs = 1, .takes_constants = true, .takes_strides = true}};
 stream::Slot assign{"assign",
                     {.min_inputs = 1, .takes_constants = true, .takes_strides = true, .writes_state = true}};

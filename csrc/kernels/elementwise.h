@@ -2,14 +2,11 @@
 #pragma once
 
 #include "kernels/functors.h"
-#include "stream/command.h"
+#include "stream/tile_program.h"
 
 namespace hebb::kernels {
 
-struct ElementwiseParams {
-  int64_t compute;    // the DType the formula is computed in: f32, f64, i32 or i64
-  double scalars[4];  // the formula's parameters
-};
+using stream::ElementwiseParams;
 
 // y contiguous, then the formula's operands, of any layout and dtype or constants, broadcast to y.
 #define HEBB_DECLARE_FORMULA(name, formula, operands, numbers) extern stream::Slot name;

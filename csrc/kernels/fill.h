@@ -9,6 +9,7 @@ namespace hebb::kernels {
 // instruction set.
 #define HEBB_KERNEL_FAMILIES(X) \
   X(elementwise)                \
+  X(fused)                      \
   X(copy)                       \
   X(reduce)                     \
   X(gemm)                       \

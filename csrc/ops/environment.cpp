@@ -3,8 +3,10 @@
 
 #include "kernels/copy.h"
 #include "kernels/fill.h"
+#include "kernels/fused.h"
 #include "ops/op.h"
 #include "ops/shape.h"
+#include "stream/passes/fuse.h"
 #include "stream/passes/passes.h"
 #include "stream/recorder.h"
 
@@ -16,6 +18,8 @@ namespace {
 
 // Beyond this many bytes of temporaries, memory is worth more than computing cheap results twice.
 void rematerialise(stream::Program& program) { passes::rematerialise(program, int64_t{64} << 20); }
+
+void fuse(stream::Program& program) { stream::fuse_elementwise(program, kernels::fused); }
 
 thread_local Environment* current_environment = nullptr;
 
@@ -35,6 +39,7 @@ const stream::Optimiser& Environment::optimiser() {
                                                  {"common", &passes::merge_common},
                                                  {"updates", &passes::split_updates},
                                                  {"rematerialised", &rematerialise},
+                                                 {"fused", &fuse},
                                                  {"in place", &passes::reuse_in_place}};
   static const stream::Optimiser optimise = [](stream::Program& program,
                                                std::vector<stream::PassReport>* reports) {

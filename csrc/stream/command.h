@@ -77,6 +77,7 @@ struct Traits {
   bool writes_state = false;     // skipped, not poisoned, where an input is poisoned
   bool random = false;           // draws from the generator
   bool guard = false;            // checks its data and may report a fault
+  bool conversion = false;       // its one input, broadcast and cast, is its output
   bool in_place = false;         // may write its first result over an input of the same dtype and layout
   // Operands are lists of as many entries as the first parameter (int64_t) says, entry i of each belonging
   // together and to no other, then what all share.
@@ -120,7 +121,7 @@ struct Command {
   int operand_count = 0;
   const Operand* operands = nullptr;
   alignas(8) unsigned char params[kParamBytes] = {};
-  // What a fused command computes.
+  // What a fused command computes: in place of parameters.
   const TileProgram* tiles = nullptr;
 
   template <class P>

@@ -1,6 +1,8 @@
 // Telling about programs: work, bytes, text.
 #include "stream/program.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace hebb::stream {
@@ -47,13 +49,20 @@ std::string field_text(const Field& field, const unsigned char* at) {
   return result;
 }
 
+// " {r0 = mul x0 x1; r1 = out0 = f16 r0}": x are the reads, conversions have the name of their dtype.
 std::string tiles_text(const TileProgram& tiles) {
+  const auto value = [&](int number) {
+    return number < tiles.read_count ? "x" + std::to_string(number)
+                                     : "r" + std::to_string(number - tiles.read_count);
+  };
   std::string result = " {";
-  for (size_t i = 0; i < tiles.instructions.size(); ++i) {
-    const auto& instruction = tiles.instructions[i];
-    result += (i > 0 ? "; " : "") + std::string("r") + std::to_string(tiles.inputs + i) + " = " +
-              instruction.slot->name;
-    for (int k = 0; k < instruction.arity; ++k) result += " r" + std::to_string(instruction.in[k]);
+  for (int i = 0; i < tiles.instruction_count; ++i) {
+    const TileInstruction& instruction = tiles.instructions[i];
+    result += (i > 0 ? "; " : "") + value(tiles.read_count + i);
+    if (instruction.place >= tiles.registers)
+      result += " = out" + std::to_string(instruction.place - tiles.registers);
+    result += std::string(" = ") + (instruction.slot ? instruction.slot->name : dtype_name(instruction.to));
+    for (int k = 0; k < instruction.arity; ++k) result += " " + value(instruction.in[k]);
   }
   return result + "}";
 }
@@ -80,14 +89,19 @@ std::string command_text(const Program& program, const PlanCommand& command) {
   return line;
 }
 
+// Conversions are no work of their own.
+double formulas_of(const TileProgram& tiles) {
+  return static_cast<double>(std::count_if(tiles.instructions, tiles.instructions + tiles.instruction_count,
+                                           [](const TileInstruction& i) { return i.slot != nullptr; }));
+}
+
 double size_of(const Operand& view) { return static_cast<double>(view.size()); }
 
 }  // namespace
 
 double flops_of(const PlanCommand& command) {
   if (command.operands.empty()) return 0;
-  if (command.tiles)
-    return size_of(command.operands[0].view) * static_cast<double>(command.tiles->instructions.size());
+  if (command.tiles) return size_of(command.operands[0].view) * formulas_of(*command.tiles);
   if (command.slot->flops == nullptr) return size_of(command.operands[0].view);
   std::vector<Operand> views;
   for (const auto& operand : command.operands) views.push_back(operand.view);

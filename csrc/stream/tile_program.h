@@ -1,32 +1,51 @@
-// TileProgram: an element-wise computation as a list of instructions over tiles held in registers of a cache
-// line's many elements; what a fused command computes.
+// TileProgram: what a fused command computes, as a list of instructions over tiles: short runs of elements
+// that stay in the first cache.
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "core/dtype.h"
 #include "stream/command.h"
 
 namespace hebb::stream {
 
-// Registers 0..inputs-1 hold the inputs, converted to the compute type of the instruction that reads them.
+// The parameters of every slot with the trait `elementwise`.
+struct ElementwiseParams {
+  int64_t compute;    // the DType the formula is computed in: f32, f64, i32 or i64
+  double scalars[4];  // the formula's parameters
+};
+
+inline constexpr int kTileInputs = 12;
+inline constexpr int kTileOutputs = 4;
+inline constexpr int kTileReads = 16;
+inline constexpr int kTileInstructions = 40;
+
+// An input operand as one dtype; an operand that is needed as several is read as each.
+struct TileRead {
+  uint8_t input = 0;  // counts the operands behind the outputs
+  DType dtype = DType::kF32;
+};
+
+// One formula, or a conversion. Values are numbered: first the reads, then the result of each instruction.
 struct TileInstruction {
-  const Slot* slot = nullptr;  // an element-wise slot
-  DType compute = DType::kF32;
-  // What the value is rounded to before others read it, as the unfused command would have stored it.
-  DType stored = DType::kF32;
-  uint8_t arity = 0;
-  uint8_t in[3] = {};  // registers: inputs first, then one for each instruction
+  const Slot* slot = nullptr;  // an element-wise slot; null for a conversion
+  DType from = DType::kF32;    // the dtype of its operands: what a formula is computed in
+  DType to = DType::kF32;      // of its result
+  uint8_t arity = 1;
+  uint8_t in[3] = {};  // values
+  uint8_t place = 0;   // a register, or registers + k for output k
   double scalars[4] = {};
 };
 
-// Register numbers: input k is k, the result of instruction i is inputs + i.
+// A value that an unfused command would have stored in another dtype than it was computed in is rounded by a
+// conversion before others read it: the bits are those of the single commands.
 struct TileProgram {
-  uint8_t inputs = 0;
-  std::vector<TileInstruction> instructions;
-  // For each output of the command, the register that is stored there.
-  std::vector<uint8_t> outputs;
+  uint8_t read_count = 0;
+  uint8_t instruction_count = 0;
+  uint8_t registers = 0;  // tiles that results need; one serves again when its value is dead
+  uint8_t output_count = 0;
+  TileRead reads[kTileReads] = {};
+  TileInstruction instructions[kTileInstructions] = {};
 };
 
 }  // namespace hebb::stream

@@ -8,7 +8,7 @@
 namespace hebb::kernels::HEBB_ISA {
 namespace {
 
-constexpr int kMaxOperands = 9;
+constexpr int kMaxOperands = 16;
 
 struct Walk {
   int rank = 0;
