@@ -760,6 +760,160 @@ export function crossEntropy(
   );
 }
 
+/** (x - mean) / sqrt(variance + eps) weight + bias, with the mean and biased variance over the last axes: those of extents `shape`; where it is empty those of weight or bias, or the last axis. Defaults: shape [], eps 1e-05. */
+export function layerNorm(
+  x: TensorLike,
+  weight?: TensorLike,
+  bias?: TensorLike,
+  options: { shape?: number | readonly number[]; eps?: number } = {},
+): Tensor {
+  checkOptions('layerNorm', options, ['shape', 'eps']);
+  const { shape = [], eps = 1e-5 } = options;
+  return wrap(ops.layerNorm(handleOf(x), handleOf(weight), handleOf(bias), shape, eps));
+}
+
+/** (x - mean) / sqrt(variance + eps) weight + bias of x [batch, .., channels], with the mean and biased variance of each channel, which are returned behind it, in f32 where x is narrower. Defaults: eps 1e-05. */
+export function batchNorm(
+  x: TensorLike,
+  weight?: TensorLike,
+  bias?: TensorLike,
+  options: { eps?: number } = {},
+): Tensor[] {
+  checkOptions('batchNorm', options, ['eps']);
+  const { eps = 1e-5 } = options;
+  return wrapAll(ops.batchNorm(handleOf(x), handleOf(weight), handleOf(bias), eps));
+}
+
+/** (x - mean) / sqrt(variance + eps) weight + bias of x [batch, .., channels], with a given mean and variance [channels]. Defaults: eps 1e-05. */
+export function batchNormEval(
+  x: TensorLike,
+  mean: TensorLike,
+  variance: TensorLike,
+  weight?: TensorLike,
+  bias?: TensorLike,
+  options: { eps?: number } = {},
+): Tensor {
+  checkOptions('batchNormEval', options, ['eps']);
+  const { eps = 1e-5 } = options;
+  return wrap(
+    ops.batchNormEval(handleOf(x), handleOf(mean), handleOf(variance), handleOf(weight), handleOf(bias), eps),
+  );
+}
+
+/** running (mean, variance and number of updates) takes the statistics of a batch: running = (1 - m) running + m new, with m = momentum or, cumulative, 1 / the number of updates; the variance is made unbiased by count / (count - 1). Defaults: momentum 0.1, cumulative false. */
+export function batchNormUpdate(
+  running: readonly State[],
+  mean: TensorLike,
+  variance: TensorLike,
+  count: number,
+  options: { momentum?: number; cumulative?: boolean } = {},
+): void {
+  checkOptions('batchNormUpdate', options, ['momentum', 'cumulative']);
+  const { momentum = 0.1, cumulative = false } = options;
+  ops.batchNormUpdate(handlesOf(running), handleOf(mean), handleOf(variance), count, momentum, cumulative);
+}
+
+/** y [batch, time, hidden] and the last h of h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu, for the steps of x [batch, time, features], backwards with reverse; h0 is [batch, hidden]. Defaults: nonlinearity 'tanh', reverse false. */
+export function rnn(
+  x: TensorLike,
+  h0: TensorLike,
+  weightIh: TensorLike,
+  weightHh: TensorLike,
+  biasIh?: TensorLike,
+  biasHh?: TensorLike,
+  options: { nonlinearity?: 'tanh' | 'relu'; reverse?: boolean } = {},
+): Tensor[] {
+  checkOptions('rnn', options, ['nonlinearity', 'reverse']);
+  const { nonlinearity = 'tanh', reverse = false } = options;
+  return wrapAll(
+    ops.rnn(
+      handleOf(x),
+      handleOf(h0),
+      handleOf(weightIh),
+      handleOf(weightHh),
+      handleOf(biasIh),
+      handleOf(biasHh),
+      nonlinearity,
+      reverse,
+    ),
+  );
+}
+
+/** y [batch, time, hidden], the last h and the last c of c' = sigmoid(f) c + sigmoid(i) tanh(g), h' = sigmoid(o) tanh(c'), with i, f, g, o = W_ih x + b_ih + W_hh h + b_hh, weights being [4 hidden, ..]; backwards in time with reverse. Defaults: reverse false. */
+export function lstm(
+  x: TensorLike,
+  h0: TensorLike,
+  c0: TensorLike,
+  weightIh: TensorLike,
+  weightHh: TensorLike,
+  biasIh?: TensorLike,
+  biasHh?: TensorLike,
+  options: { reverse?: boolean } = {},
+): Tensor[] {
+  checkOptions('lstm', options, ['reverse']);
+  const { reverse = false } = options;
+  return wrapAll(
+    ops.lstm(
+      handleOf(x),
+      handleOf(h0),
+      handleOf(c0),
+      handleOf(weightIh),
+      handleOf(weightHh),
+      handleOf(biasIh),
+      handleOf(biasHh),
+      reverse,
+    ),
+  );
+}
+
+/** y [batch, time, hidden] and the last h of h' = (1 - z) n + z h, with r, z = sigmoid(W_ih x + b_ih + W_hh h + b_hh) and n = tanh(W_in x + b_in + r (W_hn h + b_hn)), weights being [3 hidden, ..] in the order r, z, n; backwards in time with reverse. Defaults: reverse false. */
+export function gru(
+  x: TensorLike,
+  h0: TensorLike,
+  weightIh: TensorLike,
+  weightHh: TensorLike,
+  biasIh?: TensorLike,
+  biasHh?: TensorLike,
+  options: { reverse?: boolean } = {},
+): Tensor[] {
+  checkOptions('gru', options, ['reverse']);
+  const { reverse = false } = options;
+  return wrapAll(
+    ops.gru(
+      handleOf(x),
+      handleOf(h0),
+      handleOf(weightIh),
+      handleOf(weightHh),
+      handleOf(biasIh),
+      handleOf(biasHh),
+      reverse,
+    ),
+  );
+}
+
+/** softmax(scale Q K^T) V over keys, for query Q [.., queries, depth], key K [.., keys, depth] and value V [.., keys, width], leading axes broadcast; scale 0 stands for 1 / sqrt(depth). A bool mask says which keys a query attends to (true: it does), a float one is added to the scores; causal hides key j from query i where j > i; a query without any key gets zeros. Dropout is of the weights. Defaults: causal false, dropout 0, scale 0. */
+export function scaledDotProductAttention(
+  query: TensorLike,
+  key: TensorLike,
+  value: TensorLike,
+  mask?: TensorLike,
+  options: { causal?: boolean; dropout?: number; scale?: number } = {},
+): Tensor {
+  checkOptions('scaledDotProductAttention', options, ['causal', 'dropout', 'scale']);
+  const { causal = false, dropout = 0, scale = 0 } = options;
+  return wrap(
+    ops.scaledDotProductAttention(
+      handleOf(query),
+      handleOf(key),
+      handleOf(value),
+      handleOf(mask),
+      causal,
+      dropout,
+      scale,
+    ),
+  );
+}
+
 /** low + (high - low) u, u drawn uniformly from [0, 1). Defaults: low 0, high 1, dtype 'f32'. */
 export function uniform(
   shape: number | readonly number[],
@@ -1377,6 +1531,31 @@ export abstract class TensorMethods<D extends DType> {
     options?: { ignoreIndex?: number; labelSmoothing?: number; reduction?: 'mean' | 'sum' | 'none' },
   ): Tensor {
     return crossEntropy(this, target, weight, options);
+  }
+
+  /** (x - mean) / sqrt(variance + eps) weight + bias, with the mean and biased variance over the last axes: those of extents `shape`; where it is empty those of weight or bias, or the last axis. Defaults: shape [], eps 1e-05. */
+  layerNorm(
+    weight?: TensorLike,
+    bias?: TensorLike,
+    options?: { shape?: number | readonly number[]; eps?: number },
+  ): Tensor {
+    return layerNorm(this, weight, bias, options);
+  }
+
+  /** (x - mean) / sqrt(variance + eps) weight + bias of x [batch, .., channels], with the mean and biased variance of each channel, which are returned behind it, in f32 where x is narrower. Defaults: eps 1e-05. */
+  batchNorm(weight?: TensorLike, bias?: TensorLike, options?: { eps?: number }): Tensor[] {
+    return batchNorm(this, weight, bias, options);
+  }
+
+  /** (x - mean) / sqrt(variance + eps) weight + bias of x [batch, .., channels], with a given mean and variance [channels]. Defaults: eps 1e-05. */
+  batchNormEval(
+    mean: TensorLike,
+    variance: TensorLike,
+    weight?: TensorLike,
+    bias?: TensorLike,
+    options?: { eps?: number },
+  ): Tensor {
+    return batchNormEval(this, mean, variance, weight, bias, options);
   }
 
   /** 0 with probability p, else x / (1 - p), so that the mean stays. Defaults: p 0.5. */
