@@ -1,16 +1,17 @@
 // GEMM rates as fractions of the FMA peak measured in the same run, for each instruction set and one and two threads:
 // `gemm [--json FILE] [--isa NAME] [--threads N] [--seconds S] [MxNxK[:t]...]`.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, run } from '../scripts/process.mjs';
 import { findProgram, installCommand, missingPackages } from '../scripts/toolchain.mjs';
+import { saveJson } from './training/run.mjs';
 
 const build = path.join(root, 'build', 'bench');
-const program = path.join(build, 'gemm_bench');
+export const program = path.join(build, 'gemm_bench');
 
-async function buildProgram() {
+/** Null, or why it could not be built. */
+export async function buildProgram() {
   const missing = missingPackages();
   if (missing.length > 0) return `${missing.join(', ')} not found; run: ${installCommand(missing)}`;
   const launcher = findProgram('ccache') ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
@@ -78,9 +79,6 @@ export async function main(options) {
       }
     }
   }
-  if (values.json !== undefined) {
-    mkdirSync(path.dirname(path.resolve(values.json)), { recursive: true });
-    writeFileSync(values.json, `${JSON.stringify({ load, results }, null, 2)}\n`);
-  }
+  saveJson(values.json, { load, results });
   return 0;
 }

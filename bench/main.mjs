@@ -14,5 +14,10 @@ if (name === undefined || !names.includes(name)) {
   process.exitCode = 2;
 } else {
   const { main } = await import(`./${name}.mjs`);
-  process.exitCode = await main(options);
+  try {
+    process.exitCode = await main(options);
+  } catch (error) {
+    console.error(`bench: ${error.message}`);
+    process.exitCode = 1;
+  }
 }

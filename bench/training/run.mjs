@@ -40,8 +40,10 @@ export async function measure(kind, steps, passes) {
   }
 }
 
-export function save(file, results) {
+export function saveJson(file, content) {
   if (file === undefined) return;
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ results }, null, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
 }
+
+export const save = (file, results) => saveJson(file, { results });
