@@ -17,9 +17,27 @@ constexpr Field kAttentionFields[] = {
 };
 constexpr Layout kAttentionLayout{"attention", sizeof(AttentionParams), 2, kAttentionFields};
 
+// Q K^T and P V; the gradient makes the scores again and has four more products. Causal ones do half.
+double products(const stream::Command& command, int q, double share) {
+  const auto extent = [&](int operand, int back) {
+    return static_cast<double>(command[operand].shape[command[operand].rank - back]);
+  };
+  const double pairs = static_cast<double>(command[q].size()) / extent(q, 1) * extent(q + 1, 2);
+  const double one = 2 * pairs * (extent(q, 1) + extent(q + 2, 1)) * share;
+  return command.param<AttentionParams>().causal ? one / 2 : one;
+}
+double attention_flops(const stream::Command& command) { return products(command, 2, 1); }
+double attention_grad_flops(const stream::Command& command) { return products(command, 3, 2.5); }
+
 }  // namespace
 
-stream::Slot attention{"attention", {.min_inputs = 3, .takes_strides = true}, &kAttentionLayout};
-stream::Slot attention_grad{"attention_grad", {.min_inputs = 6, .takes_strides = true}, &kAttentionLayout};
+stream::Slot attention{.name = "attention",
+                       .traits = {.min_inputs = 3, .takes_strides = true},
+                       .params = &kAttentionLayout,
+                       .flops = &attention_flops};
+stream::Slot attention_grad{.name = "attention_grad",
+                            .traits = {.min_inputs = 6, .takes_strides = true},
+                            .params = &kAttentionLayout,
+                            .flops = &attention_grad_flops};
 
 }  // namespace hebb::kernels

@@ -19,12 +19,26 @@ constexpr stream::Field kConvFields[] = {
 };
 constexpr stream::Layout kConvLayout{"conv", sizeof(ConvParams), 6, kConvFields};
 
+// A product and a sum for each output element and each weight of its channel; padding counts like the rest.
+double work(const stream::Operand& y, const stream::Operand& weight) {
+  return 2.0 * static_cast<double>(y.size()) *
+         static_cast<double>(weight.shape[1] * weight.shape[2] * weight.shape[3]);
+}
+double conv_flops(const stream::Command& command) { return work(command[0], command[2]); }
+double input_grad_flops(const stream::Command& command) { return work(command[1], command[2]); }
+double weight_grad_flops(const stream::Command& command) { return work(command[2], command[0]); }
+
 }  // namespace
 
-stream::Slot conv2d{.name = "conv2d", .traits = {.min_inputs = 2}, .params = &kConvLayout};
-stream::Slot conv2d_input_grad{
-    .name = "conv2d_input_grad", .traits = {.min_inputs = 2}, .params = &kConvLayout};
-stream::Slot conv2d_weight_grad{
-    .name = "conv2d_weight_grad", .traits = {.min_inputs = 2}, .params = &kConvLayout};
+stream::Slot conv2d{
+    .name = "conv2d", .traits = {.min_inputs = 2}, .params = &kConvLayout, .flops = &conv_flops};
+stream::Slot conv2d_input_grad{.name = "conv2d_input_grad",
+                               .traits = {.min_inputs = 2},
+                               .params = &kConvLayout,
+                               .flops = &input_grad_flops};
+stream::Slot conv2d_weight_grad{.name = "conv2d_weight_grad",
+                                .traits = {.min_inputs = 2},
+                                .params = &kConvLayout,
+                                .flops = &weight_grad_flops};
 
 }  // namespace hebb::kernels

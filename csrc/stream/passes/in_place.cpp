@@ -13,7 +13,8 @@ const PlanOperand* dying_input(const Program& program, const PlanCommand& comman
     return nullptr;
   if (uses[static_cast<size_t>(result.buffer)].writers.front() != at) return nullptr;
   for (const auto& input : command.operands) {
-    if (input.writes() || !program.is_temporary(input.buffer) || item_size(input.view.dtype) != item_size(result.view.dtype))
+    if (input.writes() || !program.is_temporary(input.buffer) ||
+        item_size(input.view.dtype) != item_size(result.view.dtype))
       continue;
     if (!is_whole(program, input) || input.view.size() != result.view.size()) continue;
     const BufferUse& use = uses[static_cast<size_t>(input.buffer)];
