@@ -63,12 +63,12 @@ export class Runner {
     } while (performance.now() - begin < seconds * 1000);
   }
 
-  /** Steps for `seconds`, at least one chunk: how many, and the median time of one. */
-  async window(seconds) {
+  /** Steps for `seconds`, at least one chunk and `least` steps: how many, and the median time of one. */
+  async window(seconds, least = 1) {
     const begin = performance.now();
     const samples = [];
     do samples.push(await this.timed(this.#chunk));
-    while (performance.now() - begin < seconds * 1000);
+    while (performance.now() - begin < seconds * 1000 || samples.length * this.#chunk < least);
     return { steps: samples.length * this.#chunk, ms: median(samples) };
   }
 }

@@ -10,13 +10,15 @@ import { lossDifference, Runner } from './runner.mjs';
 
 const MOST_FOREIGN = 0.01;
 const REST_MS = 100;
+// A single fault counts little, also in steps that take longer than a window.
+const FAULT_STEPS = 10;
 
 /** Memory, page faults and the time until the first step is done. */
 async function figures(workload, { mode, seconds }) {
   const runner = new Runner(workload, mode);
   await runner.warmUp(seconds);
   const before = pageFaults();
-  const { steps } = await runner.window(seconds);
+  const { steps } = await runner.window(seconds, FAULT_STEPS);
   const faults = faultsPerStep(before, steps);
   return {
     steps,
