@@ -64,7 +64,8 @@ struct Layout {
 using Kernel = void (*)(const Command& command, Context& context);
 
 // One formula over contiguous tiles in the compute type: eager element-wise kernels run one, fused programs
-// several. out is of the compute type, or uint8_t where the slot is a predicate.
+// several. out is of the compute type, or uint8_t where the slot is a predicate. Where the slot draws, the last
+// operand are random words (uint32_t).
 using TileFunction = void (*)(void* out, const void* const* in, int count, const double* scalars);
 
 // What passes may know of a slot; nothing above kernels/ asks for a slot by name.
@@ -78,6 +79,7 @@ struct Traits {
   bool random = false;           // draws from the generator
   bool guard = false;            // checks its data and may report a fault
   bool conversion = false;       // its one input, broadcast and cast, is its output
+  bool draws = false;            // as elementwise, with a random word beside each element: out, x, seed
 };
 
 // What a kernel is asked to do, in floating point operations; null counts one for each element of the result.
