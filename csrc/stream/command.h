@@ -64,8 +64,8 @@ struct Layout {
 using Kernel = void (*)(const Command& command, Context& context);
 
 // One formula over contiguous tiles in the compute type: eager element-wise kernels run one, fused programs
-// several. out is of the compute type, or uint8_t where the slot is a predicate. Where the slot draws, the last
-// operand are random words (uint32_t).
+// several. out is of the compute type, or uint8_t where the slot is a predicate. Where the slot draws, the
+// last operand are random words (uint32_t).
 using TileFunction = void (*)(void* out, const void* const* in, int count, const double* scalars);
 
 // What passes may know of a slot; nothing above kernels/ asks for a slot by name.

@@ -62,8 +62,8 @@ std::string tiles_text(const TileProgram& tiles) {
     if (instruction.place >= tiles.registers)
       result += " = out" + std::to_string(instruction.place - tiles.registers);
     result += std::string(" = ") + (instruction.slot         ? instruction.slot->name
-                                     : instruction.arity == 0 ? "words"
-                                                              : dtype_name(instruction.to));
+                                    : instruction.arity == 0 ? "words"
+                                                             : dtype_name(instruction.to));
     for (int k = 0; k < instruction.arity; ++k) result += " " + value(instruction.in[k]);
   }
   return result + "}";

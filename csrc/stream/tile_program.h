@@ -15,8 +15,8 @@ struct ElementwiseParams {
   double scalars[4];  // the formula's parameters
 };
 
-// The parameters of every slot with the trait `draws`: the block of the first element's word, and the formula's
-// scalar.
+// The parameters of every slot with the trait `draws`: the block of the first element's word, and the
+// formula's scalar.
 struct DrawParams {
   int64_t counter;
   double p;
@@ -33,7 +33,8 @@ struct TileRead {
   DType dtype = DType::kF32;
 };
 
-// A formula; a conversion; or, without operands, the random words of the elements. Values are numbered: first the reads, then the result of each instruction.
+// A formula; a conversion; or, without operands, the random words of the elements. Values are numbered: first
+// the reads, then the result of each instruction.
 struct TileInstruction {
   const Slot* slot = nullptr;  // of the formula; null for a conversion and for words
   DType from = DType::kF32;    // the dtype of its operands: what a formula is computed in

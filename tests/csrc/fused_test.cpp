@@ -119,7 +119,8 @@ class RandomProgram {
     const PlanOperand& value = values_[values_.size() - 1 - random_() % 2];
     if (!is_float(value.view.dtype)) return;
     const PlanOperand out = result(value.view.dtype);
-    made.add(kernels::dropout, out, {TestProgram::reshaped(value, Shape(out.view.shape, out.view.rank)), seed_});
+    made.add(kernels::dropout, out,
+             {TestProgram::reshaped(value, Shape(out.view.shape, out.view.rank)), seed_});
     const kernels::DropoutParams params{static_cast<int64_t>(random_() % 1000), 0.3};
     std::memcpy(made.program.commands.back().params.data(), &params, sizeof params);
     values_.push_back(TestProgram::reshaped(out, shape_));

@@ -82,7 +82,8 @@ class Assembly {
     if (from == to) return value;
     for (int i = 0; i < tiles_.instruction_count; ++i) {
       const TileInstruction& known = tiles_.instructions[i];
-      if (known.slot == nullptr && known.arity == 1 && known.in[0] == value && known.to == to) return kResults + i;
+      if (known.slot == nullptr && known.arity == 1 && known.in[0] == value && known.to == to)
+        return kResults + i;
     }
     return convert(value, from, to);
   }

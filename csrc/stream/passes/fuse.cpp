@@ -46,7 +46,10 @@ bool may_fuse(const PlanCommand& command) {
 class Fuser {
  public:
   Fuser(const Program& program, const Slot& fused)
-      : program_(program), fused_(fused), readers_(readers_of(program)), group_of_(program.commands.size(), -1) {}
+      : program_(program),
+        fused_(fused),
+        readers_(readers_of(program)),
+        group_of_(program.commands.size(), -1) {}
 
   std::vector<PlanCommand> run() {
     for (size_t i = 0; i < program_.commands.size(); ++i) {
