@@ -15,6 +15,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     export_tensor(env, exports);
     export_state(env, exports);
     export_autograd(env, exports);
+    export_checkpoint(env, exports);
     export_plan(env, exports);
     export_runtime(env, exports);
   } catch (const Error& error) {

@@ -31,7 +31,8 @@ Napi::Value snapshot(const Napi::CallbackInfo& info) {
 Napi::Value assign(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     Handle& target = state_handle("assign", "the target", info[0]);
-    ops::assign(*target.state, tensor_handle("assign", "the value", info[1]).value());
+    const Tensor value = tensor_handle("assign", "the value", info[1]).value();
+    if (!environment.ops().repeats()) ops::assign(*target.state, value);
     return environment.env().Undefined();
   });
 }

@@ -2,6 +2,7 @@
 export * from './ops.gen';
 export { grad, noGrad, valueAndGrad } from './autograd';
 export type { GradOptions } from './autograd';
+export { checkpoint } from './checkpoint';
 export { compile } from './compile';
 export type { CompileOptions, PassReport, Step } from './compile';
 export {

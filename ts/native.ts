@@ -148,6 +148,13 @@ export interface Native {
   memory(): MemoryFigures;
   flush(done: Done, takeFault: boolean): void;
   isa(): 'v2' | 'avx2' | 'avx512' | 'neon';
+  drawPlace(): number;
+  checkpoint(
+    results: readonly Handle[],
+    args: readonly Handle[],
+    body: (leaves: readonly Handle[]) => Handle[],
+    place: number,
+  ): Handle[];
   recordBegin(args: readonly Handle[]): Handle[];
   recordEnd(results: readonly Handle[], optimise: boolean): PlanRef;
   recordAbort(): void;

@@ -221,6 +221,17 @@ Tensor leaf(const Tensor& x) {
   return result;
 }
 
+Tensor leaf_into(const Tensor& x, std::shared_ptr<Tensor> slot) {
+  Tensor result = x.detached();
+  result.set_edge({leaf_node(x.dtype(), x.shape(),
+                             [slot = std::move(slot)](const Grads& dys, const std::vector<Tensor>&) {
+                               *slot = *slot ? arithmetic.add(*slot, dys[0]) : dys[0];
+                               return Grads{};
+                             }),
+                   0});
+  return result;
+}
+
 void backward(const Tensor& root, const Tensor& seed, Walk walk) { walk_back(root, seed, nullptr, walk); }
 
 Grads gradients(const Tensor& root, const Tensor& seed, const std::vector<Tensor>& targets, Walk walk) {

@@ -21,6 +21,9 @@ Tensor read_state(State& state);
 // The same value as a new leaf: the target of a gradient.
 Tensor leaf(const Tensor& x);
 
+// A leaf whose gradient `backward` puts into `slot`.
+Tensor leaf_into(const Tensor& x, std::shared_ptr<Tensor> slot);
+
 struct Walk {
   // Gradients are recorded themselves, so that they can be differentiated again; implies keep_graph.
   bool create_graph = false;

@@ -39,6 +39,6 @@ stream::Slot bernoulli{
 stream::Slot randint{
     .name = "randint", .traits = {.min_inputs = 1, .random = true}, .params = &kRandintLayout};
 stream::Slot dropout{
-    .name = "dropout", .traits = {.min_inputs = 2, .random = true}, .params = &kDropoutLayout};
+    .name = "dropout", .traits = {.min_inputs = 2, .random = true, .draws = true}, .params = &kDropoutLayout};
 
 }  // namespace hebb::kernels

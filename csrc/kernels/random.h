@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "stream/command.h"
+#include "stream/tile_program.h"
 
 namespace hebb::kernels {
 
@@ -29,10 +29,7 @@ struct RandintParams {
   int64_t low;
   int64_t high;
 };
-struct DropoutParams {
-  int64_t counter;
-  double p;
-};
+using DropoutParams = stream::DrawParams;
 
 // out (float), seed i64 [2]: uniform in [low, high).
 extern stream::Slot uniform;

@@ -76,6 +76,34 @@ void Environment::set_seed(uint64_t seed) {
   counter_ = 0;
 }
 
+uint64_t Environment::draw_place() const {
+  const stream::Recorder* recorder = stream_.recorder();
+  return recorder != nullptr ? recorder->drawn() : counter_;
+}
+
+void Environment::set_draw_place(uint64_t place) {
+  if (stream::Recorder* recorder = stream_.recorder()) {
+    recorder->set_drawn(place);
+  } else {
+    counter_ = place;
+  }
+}
+
+Repetition::Repetition(uint64_t place)
+    : environment_(Environment::current()),
+      place_(environment_.draw_place()),
+      repeated_(environment_.repeats()) {
+  environment_.set_draw_place(place);
+  environment_.set_repeats(true);
+  if (auto* recorder = environment_.stream().recorder()) recorder->set_repetition(recorder->new_repetition());
+}
+
+Repetition::~Repetition() {
+  environment_.set_draw_place(place_);
+  environment_.set_repeats(repeated_);
+  if (auto* recorder = environment_.stream().recorder()) recorder->set_repetition(0);
+}
+
 uint64_t Environment::advance(uint64_t blocks) {
   if (!seed_) set_seed(0);
   const uint64_t start = counter_;

@@ -32,12 +32,33 @@ class Environment {
   const std::shared_ptr<State>& seed_cell() const { return seed_; }
   uint64_t advance(uint64_t blocks);
   uint64_t counter() const { return counter_; }
+  // The same for the step being recorded, where one is.
+  uint64_t draw_place() const;
+  void set_draw_place(uint64_t place);
+  // While a part of a step is computed a second time: its writes to states have been made.
+  bool repeats() const { return repeats_; }
+  void set_repeats(bool value) { repeats_ = value; }
   void set_counter(uint64_t counter) { counter_ = counter; }
 
  private:
   stream::Stream stream_;
   std::shared_ptr<State> seed_;
   uint64_t counter_ = 0;
+  bool repeats_ = false;
+};
+
+// Goes back to the random numbers of `place` and leaves states alone, until it ends.
+class Repetition {
+ public:
+  explicit Repetition(uint64_t place);
+  ~Repetition();
+  Repetition(const Repetition&) = delete;
+  Repetition& operator=(const Repetition&) = delete;
+
+ private:
+  Environment& environment_;
+  uint64_t place_;
+  bool repeated_;
 };
 
 }  // namespace hebb::ops

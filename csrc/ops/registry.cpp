@@ -3,6 +3,7 @@
 
 #include "autograd/engine.h"
 #include "ops/elementwise.h"
+#include "ops/environment.h"
 #include "ops/families.h"
 
 namespace hebb::ops {
@@ -99,6 +100,7 @@ std::vector<Tensor> call(const OpSpec& spec, const std::vector<Argument>& args) 
       for (const auto& item : *list) check_tensor(spec, spec.args[i], item);
     }
   }
+  if (spec.writes && Environment::current().repeats()) return {};
   try {
     return spec.call(args);
   } catch (const Error& error) {

@@ -64,7 +64,8 @@ struct Layout {
 using Kernel = void (*)(const Command& command, Context& context);
 
 // One formula over contiguous tiles in the compute type: eager element-wise kernels run one, fused programs
-// several. out is of the compute type, or uint8_t where the slot is a predicate.
+// several. out is of the compute type, or uint8_t where the slot is a predicate. Where the slot draws, the
+// last operand are random words (uint32_t).
 using TileFunction = void (*)(void* out, const void* const* in, int count, const double* scalars);
 
 // What passes may know of a slot; nothing above kernels/ asks for a slot by name.
@@ -78,6 +79,7 @@ struct Traits {
   bool random = false;           // draws from the generator
   bool guard = false;            // checks its data and may report a fault
   bool conversion = false;       // its one input, broadcast and cast, is its output
+  bool draws = false;            // as elementwise, with a random word beside each element: out, x, seed
   bool in_place = false;         // may write its first result over an input of the same dtype and layout
   // Operands are lists of as many entries as the first parameter (int64_t) says, entry i of each belonging
   // together and to no other, then what all share.
@@ -94,8 +96,8 @@ struct Slot {
   // What a guard says: {value}, {position} and {limit} are filled in.
   const char* fault_text = nullptr;
   Flops flops = nullptr;
-  // Makes the first result again, given the others: its operands are the first result, the first input, the other
-  // results, the other inputs; its parameters are the same, and so are the bits.
+  // Makes the first result again, given the others: its operands are the first result, the first input, the
+  // other results, the other inputs; its parameters are the same, and so are the bits.
   const Slot* again = nullptr;
   // For a guard: the operand whose contents may be bad, and a kernel that looks at that operand alone.
   int checked = -1;

@@ -61,7 +61,9 @@ std::string tiles_text(const TileProgram& tiles) {
     result += (i > 0 ? "; " : "") + value(tiles.read_count + i);
     if (instruction.place >= tiles.registers)
       result += " = out" + std::to_string(instruction.place - tiles.registers);
-    result += std::string(" = ") + (instruction.slot ? instruction.slot->name : dtype_name(instruction.to));
+    result += std::string(" = ") + (instruction.slot         ? instruction.slot->name
+                                    : instruction.arity == 0 ? "words"
+                                                             : dtype_name(instruction.to));
     for (int k = 0; k < instruction.arity; ++k) result += " " + value(instruction.in[k]);
   }
   return result + "}";

@@ -46,6 +46,8 @@ struct PlanCommand {
   std::array<unsigned char, kParamBytes> params{};
   // What a fused command computes.
   std::shared_ptr<const TileProgram> tiles;
+  // Not 0 for what is computed again on purpose, to save memory.
+  uint32_t repetition = 0;
   // Where JavaScript asked for it: 0 for unknown.
   uint64_t site = 0;
 

@@ -92,6 +92,7 @@ void Recorder::push(const Slot& slot, const Operand* operands, int count, const 
                     size_t param_bytes) {
   PlanCommand command;
   command.slot = &slot;
+  command.repetition = repetition_;
   command.operands.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     PlanOperand operand{operands[i]};

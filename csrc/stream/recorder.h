@@ -47,10 +47,15 @@ class Recorder : public Allocator, public CellSource {
   // The draws of the step: the seed operand and the first counter, counted from the start of the step.
   Tensor seed();
   uint64_t advance(uint64_t blocks);
+  uint64_t drawn() const { return drawn_; }
+  void set_drawn(uint64_t blocks) { drawn_ = blocks; }
+  // What is recorded from here on is not merged with equal commands of before: 0, or a number for each part
+  // that is computed a second time on purpose.
+  void set_repetition(uint32_t repetition) { repetition_ = repetition; }
+  uint32_t new_repetition() { return ++repetitions_; }
 
   // The program so far.
   Program& program() { return program_; }
-  uint64_t drawn() const { return drawn_; }
   size_t commands() const { return program_.commands.size(); }
   // Names the caller of the commands after `first`.
   void set_site(size_t first, uint64_t site);
@@ -75,6 +80,8 @@ class Recorder : public Allocator, public CellSource {
   std::unordered_map<const Block*, int> captured_buffers_;
   Tensor seed_;
   uint64_t drawn_ = 0;
+  uint32_t repetition_ = 0;
+  uint32_t repetitions_ = 0;
 };
 
 }  // namespace hebb::stream

@@ -15,6 +15,13 @@ struct ElementwiseParams {
   double scalars[4];  // the formula's parameters
 };
 
+// The parameters of every slot with the trait `draws`: the block of the first element's word, and the
+// formula's scalar.
+struct DrawParams {
+  int64_t counter;
+  double p;
+};
+
 inline constexpr int kTileInputs = 12;
 inline constexpr int kTileOutputs = 4;
 inline constexpr int kTileReads = 16;
@@ -26,15 +33,19 @@ struct TileRead {
   DType dtype = DType::kF32;
 };
 
-// One formula, or a conversion. Values are numbered: first the reads, then the result of each instruction.
+// A formula; a conversion; or, without operands, the random words of the elements. Values are numbered: first
+// the reads, then the result of each instruction.
 struct TileInstruction {
-  const Slot* slot = nullptr;  // an element-wise slot; null for a conversion
+  const Slot* slot = nullptr;  // of the formula; null for a conversion and for words
   DType from = DType::kF32;    // the dtype of its operands: what a formula is computed in
   DType to = DType::kF32;      // of its result
   uint8_t arity = 1;
   uint8_t in[3] = {};  // values
   uint8_t place = 0;   // a register, or registers + k for output k
   double scalars[4] = {};
+  // Of words: which input is the seed {seed, base}, and the block of the first element's word behind base.
+  uint8_t seed = 0;
+  int64_t counter = 0;
 };
 
 // A value that an unfused command would have stored in another dtype than it was computed in is rounded by a

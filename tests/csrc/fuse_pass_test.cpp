@@ -5,6 +5,7 @@
 #include "kernels/copy.h"
 #include "kernels/elementwise.h"
 #include "kernels/fused.h"
+#include "kernels/random.h"
 #include "program_harness.h"
 
 namespace hebb::testing {
@@ -181,6 +182,26 @@ TEST(fuse_rounds_as_memory_would) {
   made.add(kernels::copy, wide, {u});
   made.map(add, made.output({300}), {wide, made.argument({300})});
   CHECK_EQ(fuse(made), std::string("fused"));
+}
+
+TEST(fuse_takes_dropout) {
+  Chain c;
+  const auto seed = c.buffer(Origin::kRandom, DType::kI64, {2});
+  const kernels::DropoutParams params{9, 0.5};
+  c.map(exp, c.t, {c.x});
+  c.add(kernels::dropout, c.u, {c.t, seed});
+  std::memcpy(c.program.commands.back().params.data(), &params, sizeof params);
+  c.map(mul, c.y, {c.u, c.z});
+  CHECK_EQ(fuse(c), std::string("fused"));
+  CHECK(!uses(c, c.t) && !uses(c, c.u));
+}
+
+// The old value of a state that a command updates in place is not what others would read.
+TEST(fuse_leaves_a_command_that_reads_what_it_writes) {
+  Chain c;
+  c.map(exp, c.t, {c.x});
+  c.map(add, c.s, {c.t, c.s});
+  CHECK_EQ(fuse(c), std::string("exp add"));
 }
 
 TEST(fuse_leaves_copies_that_turn) {

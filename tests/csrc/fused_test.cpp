@@ -7,6 +7,7 @@
 #include "check.h"
 #include "kernels/copy.h"
 #include "kernels/elementwise.h"
+#include "kernels/random.h"
 #include "program_harness.h"
 #include "stream/passes/fuse.h"
 
@@ -91,6 +92,7 @@ class RandomProgram {
 
   void add_command() {
     if (hazards_ && chance(25)) return add_hazard();
+    if (chance(12)) return add_dropout();
     const unsigned kind = random_() % 100;
     const DType dtype = one_of(kDTypes, random_);
     const DType compute = compute_type(dtype);
@@ -110,6 +112,17 @@ class RandomProgram {
     } else {
       made.map(kernels::where, out, {input(out), input(out), input(out)}, compute);
     }
+    values_.push_back(TestProgram::reshaped(out, shape_));
+  }
+
+  void add_dropout() {
+    const PlanOperand& value = values_[values_.size() - 1 - random_() % 2];
+    if (!is_float(value.view.dtype)) return;
+    const PlanOperand out = result(value.view.dtype);
+    made.add(kernels::dropout, out,
+             {TestProgram::reshaped(value, Shape(out.view.shape, out.view.rank)), seed_});
+    const kernels::DropoutParams params{static_cast<int64_t>(random_() % 1000), 0.3};
+    std::memcpy(made.program.commands.back().params.data(), &params, sizeof params);
     values_.push_back(TestProgram::reshaped(out, shape_));
   }
 
@@ -142,6 +155,7 @@ class RandomProgram {
   Shape shape_;
   std::vector<PlanOperand> values_;
   std::vector<PlanOperand> states_;
+  PlanOperand seed_ = made.buffer(Origin::kRandom, DType::kI64, {2});
 };
 
 // How many commands fusing saves.

@@ -2,6 +2,7 @@
 // that values between them never leave the cache.
 #include "kernels/fused.h"
 
+#include "kernels/cpu/philox_tile.h"
 #include "kernels/cpu/tiles.h"
 #include "stream/context.h"
 
@@ -32,6 +33,7 @@ struct Output {
 
 struct Job {
   const TileProgram* program;
+  const Operand* operands;
   Walk walk;
   Tiling tiling;
   Input input[kTileReads];
@@ -46,11 +48,30 @@ struct Values {
   const void* at[kTileReads + kTileInstructions];
 };
 
-HEBB_INLINE void run_instruction(const Job& job, int index, Values& values, void* result, int64_t count) {
+// The words of elements first..first + count - 1.
+void draw_words(const Operand& seed, int64_t counter, int64_t first, int64_t count, uint32_t* words) {
+  alignas(64) uint32_t tile[kTileWords];
+  const uint64_t key = static_cast<uint64_t>(seed.as<int64_t>()[0]);
+  const uint64_t base = static_cast<uint64_t>(seed.as<int64_t>()[1]) + static_cast<uint64_t>(counter);
+  for (int64_t done = 0; done < count;) {
+    const int64_t block = (first + done) / 4, skipped = (first + done) % 4;
+    const int64_t n = least(kTileWords - skipped, count - done);
+    philox_tile(key, base + static_cast<uint64_t>(block), tile);
+    __builtin_memcpy(words + done, tile + skipped, static_cast<size_t>(n) * sizeof *words);
+    done += n;
+  }
+}
+
+HEBB_INLINE void run_instruction(const Job& job, int index, Values& values, void* result, int64_t start,
+                                 int64_t count) {
   const TileInstruction& instruction = job.program->instructions[index];
   const void* in[3];
   for (int k = 0; k < instruction.arity; ++k) in[k] = values.at[instruction.in[k]];
   values.at[job.program->read_count + index] = result;
+  if (instruction.arity == 0) {
+    const Operand& seed = job.operands[job.program->output_count + instruction.seed];
+    return draw_words(seed, instruction.counter, start, count, static_cast<uint32_t*>(result));
+  }
   if (job.convert[index]) return job.convert[index](result, 1, in[0], 1, count);
   instruction.slot->tiles[stream::tile_index(instruction.from)](result, in, static_cast<int>(count),
                                                                 instruction.scalars);
@@ -82,7 +103,7 @@ void run_tiles(const Job& job, int64_t first, int64_t last, char* memory) {
         const Output& output = job.output[place - program.registers];
         result = output.own_tile < 0 ? output.data + start * output.item : tile_at(output.own_tile);
       }
-      run_instruction(job, i, values, result, count);
+      run_instruction(job, i, values, result, start, count);
     }
     for (int k = 0; k < program.output_count; ++k) {
       const Output& output = job.output[k];
@@ -119,6 +140,7 @@ void run_fused(const Command& command, Context& context) {
   const TileProgram& program = *command.tiles;
   Job job;
   job.program = &program;
+  job.operands = command.operands;
   job.walk = walk_over(command.operands, command.operand_count);
   if (job.walk.size == 0) return;
   for (int k = 0; k < program.read_count; ++k) {

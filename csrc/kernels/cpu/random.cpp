@@ -330,6 +330,19 @@ HEBB_INLINE void drop(const Command& command, Context& context, Load load, Store
                });
 }
 
+template <class T>
+void drop_tile(void* out, const void* const* in, int count, const double* scalars) {
+  const int32_t limit = threshold(1 - scalars[0]);
+  const T scale = static_cast<T>(1 / (1 - scalars[0]));
+  T* __restrict y = static_cast<T*>(out);
+  const T* x = static_cast<const T*>(in[0]);
+  const uint32_t* words = static_cast<const uint32_t*>(in[1]);
+  for (int i = 0; i < count; ++i) {
+    const T product = x[i] * scale;
+    y[i] = static_cast<int32_t>(words[i] >> 8) < limit ? product : T(0);
+  }
+}
+
 void run_dropout(const Command& command, Context& context) {
   switch (command[0].dtype) {
     case DType::kF64:
@@ -355,6 +368,8 @@ void fill_random() {
   kernels::bernoulli.cpu = run_bernoulli;
   kernels::randint.cpu = run_randint;
   kernels::dropout.cpu = run_dropout;
+  kernels::dropout.tiles[0] = &drop_tile<float>;
+  kernels::dropout.tiles[1] = &drop_tile<double>;
 }
 
 }  // namespace hebb::kernels::HEBB_ISA

@@ -16,8 +16,8 @@ constexpr int kMostRegisters = 16;
 
 class Assembly {
  public:
-  Assembly(const Program& program, const std::vector<BufferUse>& uses, const std::vector<int>& members)
-      : program_(program), uses_(uses), members_(members) {}
+  Assembly(const Program& program, const Readers& readers, const std::vector<int>& members)
+      : program_(program), readers_(readers), members_(members) {}
 
   // False where it does not work out in this space.
   bool run(const Space& space) {
@@ -52,9 +52,9 @@ class Assembly {
 
   // Whether someone outside reads what a member writes.
   bool is_needed(int buffer) const {
-    const BufferUse& use = uses_[static_cast<size_t>(buffer)];
-    if (!program_.is_temporary(buffer) || use.writers.size() != 1 || use.readers.empty()) return true;
-    return !std::all_of(use.readers.begin(), use.readers.end(), [&](int reader) {
+    const auto& readers = readers_[static_cast<size_t>(buffer)];
+    if (!program_.is_temporary(buffer) || readers.empty()) return true;
+    return !std::all_of(readers.begin(), readers.end(), [&](int reader) {
       return std::binary_search(members_.begin(), members_.end(), reader);
     });
   }
@@ -82,7 +82,8 @@ class Assembly {
     if (from == to) return value;
     for (int i = 0; i < tiles_.instruction_count; ++i) {
       const TileInstruction& known = tiles_.instructions[i];
-      if (known.slot == nullptr && known.in[0] == value && known.to == to) return kResults + i;
+      if (known.slot == nullptr && known.arity == 1 && known.in[0] == value && known.to == to)
+        return kResults + i;
     }
     return convert(value, from, to);
   }
@@ -126,16 +127,35 @@ class Assembly {
     return read_of(input_of(operand, output), dtype);
   }
 
+  int words(const PlanCommand& command) {
+    PlanOperand seed = command.operands[2];
+    seed.view.rank = 0;
+    TileInstruction instruction;
+    instruction.from = instruction.to = DType::kI32;
+    instruction.arity = 0;
+    instruction.seed = static_cast<uint8_t>(input_of(seed, command.operands[0].view));
+    instruction.counter = command.param<DrawParams>().counter;
+    return add(instruction);
+  }
+
   int formula(const PlanCommand& command) {
     const Operand& output = command.operands[0].view;
-    const auto& params = command.param<ElementwiseParams>();
+    const Traits& traits = command.slot->traits;
     TileInstruction instruction;
     instruction.slot = command.slot;
-    instruction.from = static_cast<DType>(params.compute);
-    instruction.to = command.slot->traits.predicate ? output.dtype : instruction.from;
     instruction.arity = static_cast<uint8_t>(command.operands.size() - 1);
-    std::copy_n(params.scalars, 4, instruction.scalars);
-    for (int k = 0; k < instruction.arity; ++k) {
+    int operands = instruction.arity;
+    if (traits.draws) {
+      instruction.from = compute_type(output.dtype);
+      instruction.scalars[0] = command.param<DrawParams>().p;
+      instruction.in[--operands] = static_cast<uint8_t>(words(command));
+    } else {
+      const auto& params = command.param<ElementwiseParams>();
+      instruction.from = static_cast<DType>(params.compute);
+      std::copy_n(params.scalars, 4, instruction.scalars);
+    }
+    instruction.to = traits.predicate ? output.dtype : instruction.from;
+    for (int k = 0; k < operands; ++k) {
       const auto& operand = command.operands[static_cast<size_t>(k) + 1];
       instruction.in[k] = static_cast<uint8_t>(value_of(operand, output, instruction.from));
     }
@@ -210,7 +230,7 @@ class Assembly {
   }
 
   const Program& program_;
-  const std::vector<BufferUse>& uses_;
+  const Readers& readers_;
   const std::vector<int>& members_;
   const Space* space_ = nullptr;
   std::vector<PlanOperand> outputs_;
@@ -223,17 +243,15 @@ class Assembly {
 
 }  // namespace
 
-std::vector<BufferUse> uses_of(const Program& program) {
-  std::vector<BufferUse> uses(program.buffers.size());
+Readers readers_of(const Program& program) {
+  Readers readers(program.buffers.size());
   for (size_t i = 0; i < program.commands.size(); ++i) {
     for (const auto& operand : program.commands[i].operands) {
-      if (operand.buffer == kNoBuffer) continue;
-      BufferUse& use = uses[static_cast<size_t>(operand.buffer)];
-      if (operand.reads()) use.readers.push_back(static_cast<int>(i));
-      if (operand.writes()) use.writers.push_back(static_cast<int>(i));
+      if (operand.buffer == kNoBuffer || !operand.reads()) continue;
+      readers[static_cast<size_t>(operand.buffer)].push_back(static_cast<int>(i));
     }
   }
-  return uses;
+  return readers;
 }
 
 bool is_whole_value(const PlanOperand& operand, const PlanOperand& output) {
@@ -242,14 +260,14 @@ bool is_whole_value(const PlanOperand& operand, const PlanOperand& output) {
          operand.view.size() == output.view.size();
 }
 
-std::optional<PlanCommand> assemble(const Program& program, const std::vector<BufferUse>& uses,
+std::optional<PlanCommand> assemble(const Program& program, const Readers& readers,
                                     const std::vector<int>& members, const Slot& fused) {
   std::vector<Space> tried;
   for (const int member : members) {
     const Space space(program.commands[static_cast<size_t>(member)].operands[0].view);
     if (std::find(tried.begin(), tried.end(), space) != tried.end()) continue;
     tried.push_back(space);
-    Assembly assembly(program, uses, members);
+    Assembly assembly(program, readers, members);
     if (assembly.run(space)) return assembly.command(fused);
   }
   return std::nullopt;

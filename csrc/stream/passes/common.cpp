@@ -26,6 +26,7 @@ std::string key_of(const PlanCommand& command, const std::vector<int>& versions)
   std::string key;
   put(key, command.slot);
   put(key, command.tiles.get());
+  put(key, command.repetition);
   key.append(reinterpret_cast<const char*>(command.params.data()), command.params.size());
   for (const auto& operand : command.operands) {
     put(key, operand.view.role);

@@ -32,7 +32,7 @@ bool is_straight(const Operand& operand, const Operand& output) {
 
 bool may_fuse(const PlanCommand& command) {
   const Traits& traits = command.slot->traits;
-  if (!(traits.elementwise || traits.conversion) || command.operands.size() < 2) return false;
+  if (!(traits.elementwise || traits.conversion || traits.draws)) return false;
   const PlanOperand& output = command.operands[0];
   if (output.view.role != Role::kOut || !is_packed(output.view)) return false;
   for (size_t k = 1; k < command.operands.size(); ++k) {
@@ -40,13 +40,16 @@ bool may_fuse(const PlanCommand& command) {
     if (operand.writes() || operand.buffer == output.buffer) return false;
   }
   const PlanOperand& first = command.operands[1];
-  return traits.elementwise || first.buffer == kNoBuffer || is_straight(first.view, output.view);
+  return !traits.conversion || first.buffer == kNoBuffer || is_straight(first.view, output.view);
 }
 
 class Fuser {
  public:
   Fuser(const Program& program, const Slot& fused)
-      : program_(program), fused_(fused), uses_(uses_of(program)), group_of_(program.commands.size(), -1) {}
+      : program_(program),
+        fused_(fused),
+        readers_(readers_of(program)),
+        group_of_(program.commands.size(), -1) {}
 
   std::vector<PlanCommand> run() {
     for (size_t i = 0; i < program_.commands.size(); ++i) {
@@ -127,7 +130,7 @@ class Fuser {
     }
     members.push_back(index);
     if (members.size() > kMostMembers) return false;
-    auto fused = assemble(program_, uses_, members, fused_);
+    auto fused = assemble(program_, readers_, members, fused_);
     if (!fused) return false;
     const int kept = ids.front();
     for (const int id : ids) {
@@ -159,7 +162,7 @@ class Fuser {
 
   const Program& program_;
   const Slot& fused_;
-  const std::vector<BufferUse> uses_;
+  const Readers readers_;
   std::vector<int> group_of_;  // by command; -1 for none
   std::vector<Group> groups_;
   std::vector<int> open_;
