@@ -1,6 +1,5 @@
 // checkpoint(): activations made again in the backward pass instead of kept.
 import { types } from 'node:util';
-import { noGrad } from './autograd';
 import { StateError } from './errors';
 import { checkCallback, wrap } from './handle';
 import type { TensorLike } from './handle';
@@ -8,6 +7,16 @@ import { native } from './native';
 import type { Handle } from './native';
 import { requireHandle } from './tensor';
 import type { Tensor } from './tensor';
+
+// The walk back does not need what is made in here.
+function withoutGradients<R>(body: () => R): R {
+  const before = native.setGradEnabled(false);
+  try {
+    return body();
+  } finally {
+    native.setGradEnabled(before);
+  }
+}
 
 /**
  * `body` with less memory: what it computes on the way to its results is not kept for the gradient but computed again when
@@ -40,7 +49,7 @@ export function checkpoint<A extends readonly TensorLike[], R extends Tensor | r
     native.setGradEnabled(recorded);
     if (!recorded) return body(...args);
     const place = native.drawPlace();
-    const result = noGrad(() => body(...args));
+    const result = withoutGradients(() => body(...args));
     const again = (leaves: readonly Handle[]): Handle[] =>
       handlesOf(body(...(leaves.map(leaf => wrap(leaf)) as unknown as A)));
     const inputs = args.map(arg => requireHandle('checkpoint', arg));

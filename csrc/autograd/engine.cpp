@@ -6,6 +6,7 @@
 #include <queue>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "core/error.h"
 
@@ -14,6 +15,20 @@ namespace hebb::autograd {
 namespace {
 
 Arithmetic arithmetic;
+
+// A walk to given targets is under way: states get no gradient, also not from walks inside it.
+thread_local bool to_targets = false;
+
+class TargetWalk {
+ public:
+  explicit TargetWalk(bool begins) : before_(std::exchange(to_targets, to_targets || begins)) {}
+  ~TargetWalk() { to_targets = before_; }
+  TargetWalk(const TargetWalk&) = delete;
+  TargetWalk& operator=(const TargetWalk&) = delete;
+
+ private:
+  bool before_;
+};
 
 struct Contribution {
   uint64_t maker;
@@ -179,7 +194,8 @@ class Walker {
 
 Grads walk_back(const Tensor& root, const Tensor& seed, const std::vector<Tensor>* targets, Walk walk) {
   const Tensor start = checked_seed(root, seed);
-  GradMode mode(walk.create_graph);
+  const GradMode mode(walk.create_graph);
+  const TargetWalk within(targets != nullptr);
   return Walker(walk, targets).run(root, start);
 }
 
@@ -200,7 +216,7 @@ Tensor read_state(State& state) {
     std::weak_ptr<State> cell = state.weak_from_this();
     node = leaf_node(state.dtype(), state.shape(),
                      [cell](const Grads& dys, const std::vector<Tensor>&) -> Grads {
-                       if (auto target = cell.lock()) {
+                       if (auto target = to_targets ? nullptr : cell.lock()) {
                          target->set_grad(target->grad() ? arithmetic.add(target->grad(), dys[0]) : dys[0]);
                        }
                        return {};
