@@ -147,8 +147,9 @@ std::vector<Tensor> Environment::run_plan(PlanHandle& handle, const std::vector<
     handle.timing->end.resize(plan.program().commands.size());
   }
   if (plan.drawn() > 0) {
-    base = ops_->counter();
+    // The generator starts with its first draw.
     ops_->advance(0);
+    base = ops_->counter();
     seed = ops_->seed_cell().get();
   }
   std::vector<Tensor> results = plan.run(args, seed, base, timed ? handle.timing : nullptr);
@@ -156,6 +157,12 @@ std::vector<Tensor> Environment::run_plan(PlanHandle& handle, const std::vector<
   handle.pace->begin();
   stream().then([this, pace = handle.pace](const Error*) { pace->end(*this); }, nullptr);
   return results;
+}
+
+void Environment::watch_room(Napi::Object keeper, int32_t* status, Napi::Function listener) {
+  status_keeper_ = Napi::Persistent(keeper);
+  status_ = status;
+  room_listener_ = Napi::Persistent(listener);
 }
 
 void Environment::drop_plan(PlanHandle& handle) {
@@ -211,7 +218,11 @@ void Environment::deliver_all() {
       const Error* error = untold ? &*untold : completion->fault;
       Napi::Value argument = error ? make_error(*error) : env_.Undefined();
       // Runs microtasks, as an event of the loop does; the callback only settles a promise.
-      completion->callback.MakeCallback(env_.Global(), {argument});
+      if (completion->room != 0) {
+        room_listener_.MakeCallback(env_.Global(), {Napi::Number::New(env_, completion->room), argument});
+      } else {
+        completion->callback.MakeCallback(env_.Global(), {argument});
+      }
       if (env_.IsExceptionPending()) env_.GetAndClearPendingException();
     }
     if (fault && !fault_listener_.IsEmpty()) {

@@ -28,6 +28,7 @@ struct Completion {
   Napi::ObjectReference target;  // keeps the memory that was read into alive
   const Error* fault = nullptr;
   bool take_fault = false;
+  uint32_t room = 0;  // not 0: for the room listener, instead of a callback of its own
 };
 
 class Environment {
@@ -67,6 +68,12 @@ class Environment {
   const std::shared_ptr<PlanTable>& plans() const { return plans_; }
   std::vector<Tensor> run_plan(PlanHandle& handle, const std::vector<Tensor>& args, bool timed);
   void drop_plan(PlanHandle& handle);
+  // One word that JavaScript sees without a call, and the listener that is told (number, error?).
+  void watch_room(Napi::Object keeper, int32_t* status, Napi::Function listener);
+  void set_status(int32_t value) {
+    if (status_ != nullptr) *status_ = value;
+  }
+  uint32_t next_room() { return ++rooms_; }
 
   // Registers a callback to be called once `completion` arrives; the process stays alive until then.
   void expect();
@@ -108,6 +115,10 @@ class Environment {
   uint64_t next_site_ = kRecordedSite;
   std::unique_ptr<stream::Recorder> recorder_;
   std::vector<uint64_t> recorded_sites_;
+  Napi::ObjectReference status_keeper_;
+  int32_t* status_ = nullptr;
+  Napi::FunctionReference room_listener_;
+  uint32_t rooms_ = 0;
   std::shared_ptr<PlanTable> plans_ = std::make_shared<PlanTable>();
   bool fault_arrived_ = false;
   napi_threadsafe_function notify_ = nullptr;

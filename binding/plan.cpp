@@ -38,7 +38,8 @@ namespace {
 
 void finalize_plan(napi_env env, void* data, void*) {
   auto* handle = static_cast<PlanHandle*>(data);
-  Environment::of(env).drop_plan(*handle);
+  // An environment that has ended has dropped its plans.
+  if (handle->plan) Environment::of(env).drop_plan(*handle);
   delete handle;
 }
 
@@ -82,10 +83,8 @@ Napi::Value record_begin(const Napi::CallbackInfo& info) {
     check_arguments(args);
     environment.begin_recording();
     std::vector<Tensor> placeholders;
-    for (size_t i = 0; i < args.size(); ++i) {
-      placeholders.push_back(
-          environment.recorder()->argument(static_cast<int>(i), args[i].dtype(), args[i].shape()));
-    }
+    for (const auto& arg : args)
+      placeholders.push_back(environment.recorder()->argument(arg.dtype(), arg.shape()));
     return wrap_all(environment, std::move(placeholders));
   });
 }
@@ -138,40 +137,54 @@ Napi::Value matches(const Napi::CallbackInfo& info) {
   });
 }
 
-// planRun(plan, tensors, timed): the results, and whether a further run may be begun, as the last element.
+// planRun(plan, tensors, timed): the results; undefined where the plan was recorded for other arguments or
+// states. The first status word tells whether a further run may be begun at once.
 Napi::Value run(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
     PlanHandle& handle = plan_of(environment, info[0]);
-    if (handle.pace->pending() >= Pace::kPending) {
-      throw Error(ErrorKind::kState, "compile",
-                  text("%d runs of the step are under way; await each call before the next", Pace::kPending));
-    }
+    if (auto fault = environment.stream().take_fault()) throw *fault;
     std::vector<Tensor> args;
     {
       autograd::GradMode off(false);
       args = tensors_of("compile", "arguments", info[1]);
     }
+    if (!handle.plan->takes(args) || !handle.plan->matches()) return environment.env().Undefined();
     check_arguments(args);
-    if (auto fault = environment.stream().take_fault()) throw *fault;
+    if (handle.pace->pending() >= Pace::kPending) {
+      throw Error(ErrorKind::kState, "compile",
+                  text("%d runs of the step are under way; await each call before the next", Pace::kPending));
+    }
     auto results = wrap_all(environment, environment.run_plan(handle, args, info[2].ToBoolean()));
-    const bool room = handle.pace->pending() < Pace::kPending;
-    results.Set(results.Length(), Napi::Boolean::New(environment.env(), room));
+    environment.set_status(handle.pace->pending() < Pace::kPending ? 1 : 0);
     return results;
   });
 }
 
-// planRoom(plan, done): done(error?) when another run may be begun, with a failure nobody was told of; false
-// where that is now.
+// planRoom(plan): the number that the room listener is told when another run may be begun, with a failure
+// nobody was told of.
 Napi::Value room(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     PlanHandle& handle = plan_of(environment, info[0]);
     auto completion = std::make_unique<Completion>();
-    completion->callback = Napi::Persistent(function_of("compile", "done", info[1]));
+    completion->room = environment.next_room();
     completion->take_fault = true;
+    const uint32_t number = completion->room;
     environment.expect();
-    const bool waits = handle.pace->wait(completion);
-    if (!waits) environment.complete(std::move(completion));
-    return Napi::Boolean::New(environment.env(), waits);
+    if (!handle.pace->wait(completion)) environment.complete(std::move(completion));
+    return Napi::Number::New(environment.env(), number);
+  });
+}
+
+// onRoom(status, listener): an Int32Array of one word for planRun, and who is told of room.
+Napi::Value on_room(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().ByteLength() < sizeof(int32_t)) {
+      throw Error(ErrorKind::kValue, "compile", "status must be an Int32Array, got " + printed(info[0]));
+    }
+    environment.watch_room(info[0].As<Napi::Object>(),
+                           static_cast<int32_t*>(info[0].As<Napi::TypedArrayOf<int32_t>>().Data()),
+                           function_of("compile", "listener", info[1]));
+    return environment.env().Undefined();
   });
 }
 
@@ -247,6 +260,7 @@ void export_plan(Napi::Env env, Napi::Object exports) {
   exports.Set("planMatches", Napi::Function::New(env, matches));
   exports.Set("planRun", Napi::Function::New(env, run));
   exports.Set("planRoom", Napi::Function::New(env, room));
+  exports.Set("onRoom", Napi::Function::New(env, on_room));
   exports.Set("planDispose", Napi::Function::New(env, dispose));
   exports.Set("planReports", Napi::Function::New(env, reports));
   exports.Set("planTimes", Napi::Function::New(env, times));

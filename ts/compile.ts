@@ -1,7 +1,8 @@
 // compile(): a function of tensors recorded once for each signature, then replayed in the background.
 import { types } from 'node:util';
 import { StateError, ValueError } from './errors';
-import { checkCallback, checkOptions, wrap } from './handle';
+import { checkCallback, checkOptions, kHandle, wrap } from './handle';
+import type { TensorLike } from './handle';
 import { native } from './native';
 import type { Handle, PassReport, PlanRef } from './native';
 import { readsOf } from './structure';
@@ -46,12 +47,34 @@ interface Recording {
   readonly plan: PlanRef;
   readonly structure: Structure;
   readonly results: Tree;
+  // Recorded for arguments that are tensors themselves: those need no signature to be recognised.
+  readonly flat: boolean;
 }
 
 // The event loop gets a turn at least this often.
 const TURN_MS = 5;
 
 let turned = performance.now();
+
+// Whether the run just submitted left room for another: written by planRun.
+const status = new Int32Array(1);
+// Who waits for room, by the number that planRoom gave.
+const waiting = new Map<number, (error: Error | undefined) => void>();
+native.onRoom(status, (room, error) => {
+  turned = performance.now();
+  const done = waiting.get(room);
+  waiting.delete(room);
+  done?.(error);
+});
+
+const handlesOf = (args: readonly unknown[]): Handle[] | undefined => {
+  const handles: Handle[] = [];
+  for (const arg of args) {
+    if (typeof arg !== 'object' || arg === null || !(kHandle in arg)) return undefined;
+    handles.push((arg as TensorLike)[kHandle]);
+  }
+  return handles;
+};
 
 const turn = <T>(value: T): Promise<T> =>
   new Promise(resolve => {
@@ -76,7 +99,8 @@ function record<A extends readonly unknown[], R>(
       throw new StateError('compile', 'the function returned a promise; use a synchronous function');
     }
     const results = collected(result);
-    return { key: args.key, plan: native.recordEnd(results.handles, optimise), structure, results };
+    const plan = native.recordEnd(results.handles, optimise);
+    return { key: args.key, plan, structure, results, flat: args.flat };
   } catch (error) {
     native.recordAbort();
     throw error;
@@ -125,12 +149,19 @@ class Compiled<A extends readonly unknown[], R> {
   }
 
   run(args: A, timed = false): Promise<R> {
-    const [recording, handles] = this.find(args);
-    const results = native.planRun(recording.plan, handles, timed);
-    const room = results.pop() === true;
-    const tensors = (results as Handle[]).map(handle => wrap(handle));
+    let recording = this.#recordings[0];
+    let results =
+      recording?.flat === true && recording.structure.unchanged()
+        ? this.#again(recording, args, timed)
+        : undefined;
+    if (recording === undefined || results === undefined) {
+      const [found, handles] = this.find(args);
+      recording = found;
+      results = native.planRun(found.plan, handles, timed) ?? [];
+    }
+    const tensors = results.map(handle => wrap(handle));
     const value = recording.results.rebuild(tensors) as R;
-    if (!room) return this.#whenRoom(recording.plan, value, tensors);
+    if (status[0] === 0) return this.#whenRoom(recording.plan, value, tensors);
     return performance.now() - turned > TURN_MS ? turn(value) : Promise.resolve(value);
   }
 
@@ -150,10 +181,15 @@ class Compiled<A extends readonly unknown[], R> {
     for (const { plan } of this.#recordings.splice(0)) native.planDispose(plan);
   }
 
+  // A run of the last recording, where the arguments are as it wants them.
+  #again(recording: Recording, args: A, timed: boolean): Handle[] | undefined {
+    const handles = handlesOf(args);
+    return handles === undefined ? undefined : native.planRun(recording.plan, handles, timed);
+  }
+
   #whenRoom(plan: PlanRef, value: R, tensors: readonly Tensor[]): Promise<R> {
     return new Promise((resolve, reject) => {
-      native.planRoom(plan, error => {
-        turned = performance.now();
+      waiting.set(native.planRoom(plan), error => {
         if (error === undefined) {
           resolve(value);
           return;

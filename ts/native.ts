@@ -160,8 +160,9 @@ export interface Native {
   recordAbort(): void;
   isRecording(): boolean;
   planMatches(plan: PlanRef): boolean;
-  planRun(plan: PlanRef, args: readonly Handle[], timed: boolean): (Handle | boolean)[];
-  planRoom(plan: PlanRef, done: Done): boolean;
+  planRun(plan: PlanRef, args: readonly Handle[], timed: boolean): Handle[] | undefined;
+  planRoom(plan: PlanRef): number;
+  onRoom(status: Int32Array, listener: (room: number, error?: Error) => void): void;
   planDispose(plan: PlanRef): void;
   planReports(plan: PlanRef): PassReport[];
   planTimes(plan: PlanRef): CommandTime[];

@@ -91,12 +91,15 @@ export class Signature {
   readonly key: string;
   readonly handles: readonly Handle[];
   readonly tree: Tree;
+  /** Whether the arguments are tensors and states themselves, not nestings of them. */
+  readonly flat: boolean;
 
   constructor(args: readonly unknown[]) {
     const walk = new Walk();
     const rebuild = walk.visit(args, true);
     this.key = walk.key;
     this.handles = walk.handles;
+    this.flat = args.length === walk.handles.length && args.every(arg => isTensor(arg) || isState(arg));
     this.tree = { handles: walk.handles, rebuild };
   }
 }

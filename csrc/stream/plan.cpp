@@ -63,6 +63,7 @@ Plan::Plan(Stream& stream, Recorder& recorder, const std::vector<Tensor>& output
   recorded_ = std::move(recorder.program());
   program_ = recorded_;
   captured_ = recorder.captured();
+  for (const auto& [dtype, shape] : recorder.arguments()) args_.push_back({dtype, shape});
   drawn_ = recorder.drawn();
   if (optimise_) optimise_(program_, nullptr);
   std::vector<Block*> homes;
@@ -121,6 +122,14 @@ std::vector<PassReport> Plan::explain() const {
   reports.push_back(report_of("recorded", program));
   if (optimise_) optimise_(program, &reports);
   return reports;
+}
+
+bool Plan::takes(const std::vector<Tensor>& args) const {
+  if (args.size() != args_.size()) return false;
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (args[i].dtype() != args_[i].dtype || args[i].shape() != args_[i].shape) return false;
+  }
+  return true;
 }
 
 bool Plan::matches() const {

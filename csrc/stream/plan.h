@@ -38,6 +38,8 @@ class Plan {
 
   // Whether the states are as the recording found them: which want a gradient, which have one.
   bool matches() const;
+  // Whether a run takes these arguments.
+  bool takes(const std::vector<Tensor>& args) const;
   // Appends one run to the queue. `seed` is the generator's cell, `base` its counter.
   std::vector<Tensor> run(const std::vector<Tensor>& args, State* seed, uint64_t base,
                           std::shared_ptr<Timing> timing = nullptr);
@@ -52,7 +54,8 @@ class Plan {
   std::vector<std::shared_ptr<State>> forgotten() const;
 
  private:
-  struct OutputSpec {
+  // What a run is given, or gives.
+  struct Spec {
     DType dtype;
     Shape shape;
   };
@@ -78,7 +81,8 @@ class Plan {
   Optimiser optimise_;
   Program recorded_;
   Program program_;
-  std::vector<OutputSpec> outputs_;
+  std::vector<Spec> args_;
+  std::vector<Spec> outputs_;
   size_t returned_ = 0;  // the first outputs; gradients follow
   std::vector<StateUse> states_;
   std::vector<std::shared_ptr<Storage>> captured_;

@@ -66,7 +66,9 @@ void Recorder::note_grad(State& state, bool replaced) {
   }
 }
 
-Tensor Recorder::argument(int index, DType dtype, const Shape& shape) {
+Tensor Recorder::argument(DType dtype, const Shape& shape) {
+  const int index = static_cast<int>(arguments_.size());
+  arguments_.emplace_back(dtype, shape);
   return tensor_over(new_block(Origin::kArgument, index, shape.size() * item_size(dtype)), dtype, shape);
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/state.h"
@@ -39,8 +40,8 @@ class Recorder : public Allocator, public CellSource {
   Cell& cell_of(State& state) override;
   void note_grad(State& state, bool replaced) override;
 
-  // A placeholder for argument number `index`: contiguous, not part of any tape.
-  Tensor argument(int index, DType dtype, const Shape& shape);
+  // A placeholder for the next argument: contiguous, not part of any tape.
+  Tensor argument(DType dtype, const Shape& shape);
   // Keeps memory from outside that a command is about to use.
   void capture(const std::shared_ptr<Storage>& storage);
   void push(const Slot& slot, const Operand* operands, int count, const void* params, size_t param_bytes);
@@ -62,6 +63,7 @@ class Recorder : public Allocator, public CellSource {
   int buffer_of(const Block* block) const;
   std::vector<std::unique_ptr<RecordedState>>& states() { return states_; }
   const std::vector<std::shared_ptr<Storage>>& captured() const { return captured_; }
+  const std::vector<std::pair<DType, Shape>>& arguments() const { return arguments_; }
 
  private:
   struct VirtualBlock : Block {
@@ -76,6 +78,7 @@ class Recorder : public Allocator, public CellSource {
   std::deque<VirtualBlock> blocks_;
   std::vector<std::unique_ptr<RecordedState>> states_;
   std::unordered_map<const State*, RecordedState*> by_state_;
+  std::vector<std::pair<DType, Shape>> arguments_;
   std::vector<std::shared_ptr<Storage>> captured_;
   std::unordered_map<const Block*, int> captured_buffers_;
   Tensor seed_;
