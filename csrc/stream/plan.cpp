@@ -31,6 +31,11 @@ Tensor new_tensor(Stream& stream, DType dtype, const Shape& shape) {
   return Tensor(std::move(storage), dtype, shape, contiguous_strides(shape), 0);
 }
 
+bool same_view(const Tensor& a, const Tensor& b) {
+  return a.storage() == b.storage() && a.offset() == b.offset() && a.shape() == b.shape() &&
+         a.strides() == b.strides();
+}
+
 void submit_copy(Stream& stream, const Tensor& to, const Tensor& from) {
   const Operand pair[2] = {operand_over(to, Role::kOut), operand_over(from, Role::kIn)};
   stream.submit(stream.copy_slot(), pair, 2, nullptr, 0);
@@ -108,7 +113,7 @@ void Plan::note_states(Recorder& recorder) {
       use.grad = StateUse::Grad::kKept;
     } else if (!grad) {
       use.grad = StateUse::Grad::kCleared;
-    } else if (!recorded.entry_grad || grad.storage() != recorded.entry_grad.storage()) {
+    } else if (!recorded.entry_grad || !same_view(grad, recorded.entry_grad)) {
       use.grad = StateUse::Grad::kOutput;
       use.grad_output = add_output(recorder, grad);
     }
