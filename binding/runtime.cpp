@@ -74,6 +74,7 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
     object.Set("cachedBytes", static_cast<double>(stats.cached_bytes));
     object.Set("reservedBytes", static_cast<double>(stats.reserved_bytes));
     object.Set("capBytes", static_cast<double>(cpu::memory_cap()));
+    object.Set("arenaBytes", static_cast<double>(environment.stream().arena().bytes()));
     object.Set("liveTensors", static_cast<double>(environment.handles().live()));
     return object;
   });

@@ -1,5 +1,5 @@
 // compile(): a function of tensors recorded once for each signature, then replayed in the background.
-import { types } from 'node:util';
+import { inspect, types } from 'node:util';
 import { StateError, ValueError } from './errors';
 import { checkCallback, checkOptions, kHandle, wrap } from './handle';
 import type { TensorLike } from './handle';
@@ -234,7 +234,9 @@ export async function timedRun<A extends readonly unknown[], R>(
   args: A,
 ): Promise<[PlanRef, R]> {
   const form = compiled.get(step) as Compiled<A, R> | undefined;
-  if (form === undefined) throw new ValueError('profile', 'the first argument must be a compiled step');
+  if (form === undefined) {
+    throw new ValueError('profile', `step is ${inspect(step, { depth: 0 })}; give what compile() returned`);
+  }
   const result = await form.run(args, true);
   return [form.last as PlanRef, result];
 }

@@ -19,6 +19,8 @@ export type { Operand, TensorLike } from './handle';
 export type { HostArrays, Nested } from './host';
 export type { DType, TypedArray } from './host';
 export type { MemoryFigures } from './runtime';
+export { Profile, profile } from './profile';
+export type { ProfiledCommand, ProfileOptions, Trace, TraceEvent } from './profile';
 export { randomCounter, seed, setRandomCounter } from './random';
 export { flush, isa, memory, setMemoryCap, setThreads, threads } from './runtime';
 export { scope } from './scope';

@@ -68,6 +68,8 @@ export interface MemoryFigures {
   readonly reservedBytes: number;
   /** The most that all environments of the process may map together. */
   readonly capBytes: number;
+  /** Bytes of the one block, counted in `liveBytes`, that compiled steps share: as much as the largest of them needs. */
+  readonly arenaBytes: number;
   /** Tensor objects that have not been disposed. */
   readonly liveTensors: number;
 }

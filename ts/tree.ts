@@ -29,13 +29,20 @@ const isPlain = (value: object): boolean => {
   return prototype === Object.prototype || prototype === null;
 };
 
+// No text can be taken for what follows it; functions of the same source may close over different values.
+function atom(value: unknown): string {
+  if (typeof value === 'function') return `#${identity(value)};`;
+  if (typeof value === 'string') return `${JSON.stringify(value)};`;
+  return Object.is(value, -0) ? 'number:-0;' : `${typeof value}:${String(value)};`;
+}
+
 class Walk {
   readonly handles: Handle[] = [];
   key = '';
 
   visit(value: unknown, states: boolean): Builder {
     if (typeof value !== 'object' || value === null) {
-      this.key += `${typeof value}:${String(value)};`;
+      this.key += atom(value);
       return () => value;
     }
     if (isTensor(value) || (states && isState(value))) return this.#tensor(value as Tensor);
@@ -62,7 +69,7 @@ class Walk {
 
   #map(value: ReadonlyMap<unknown, unknown>, states: boolean): Builder {
     const entries = [...value].map(([name, item]) => {
-      this.key += `${String(name)}=`;
+      this.key += typeof name === 'object' && name !== null ? `#${identity(name)}=` : `${atom(name)}=`;
       return [name, this.visit(item, states)] as const;
     });
     return tensors => new Map(entries.map(([name, build]) => [name, build(tensors)]));
@@ -71,7 +78,7 @@ class Walk {
   #record(value: Readonly<Record<string, unknown>>, states: boolean): Builder {
     this.key += '{';
     const entries = Object.entries(value).map(([name, item]) => {
-      this.key += `${name}=`;
+      this.key += `${JSON.stringify(name)}=`;
       return [name, this.visit(item, states)] as const;
     });
     this.key += '}';

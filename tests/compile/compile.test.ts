@@ -63,6 +63,21 @@ test('records once for each shape, dtype and number', async () => {
   expect(step.recordings).toBe(4);
 });
 
+test('arguments that look alike are told apart', async () => {
+  const scaled = compile((x: Tensor, scale: (y: Tensor) => Tensor) => scale(x));
+  const by = (factor: number) => (y: Tensor) => y.mul(factor);
+  for (const factor of [2, 3]) expect(await numbers(await scaled(tensor([1]), by(factor)))).toEqual([factor]);
+  const texts = compile((...given: string[]) => given.length);
+  expect([await texts('a', 'b'), await texts('a";"b'), await texts('a;string:b')]).toEqual([2, 1, 1]);
+  const named = compile((record: Record<string, number>) => Object.keys(record).length);
+  expect([await named({ a: 1, b: 2 }), await named({ 'a=number:1;b': 2 })]).toEqual([2, 1]);
+  const inverse = compile((zero: number) => 1 / zero);
+  expect([await inverse(0), await inverse(-0)]).toEqual([Infinity, -Infinity]);
+  const keyed = compile((map: Map<object, number>, key: object) => map.get(key) ?? 0);
+  const [one, two] = [new (class One {})(), new (class Two {})()];
+  expect([await keyed(new Map([[one, 1]]), one), await keyed(new Map([[two, 1]]), one)]).toEqual([1, 0]);
+});
+
 test('the cache is bounded and says so once', async () => {
   const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
   const step = compile((x: Tensor) => x.mul(2), { cache: 2 });

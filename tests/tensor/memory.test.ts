@@ -1,9 +1,12 @@
 // Memory figures: equal before and after whatever a program does.
 import { valueAndGrad } from '../../ts/autograd';
+import { compile } from '../../ts/compile';
+import type { Step } from '../../ts/compile';
 import { memory, reached } from '../../ts/runtime';
 import { scope } from '../../ts/scope';
 import { state } from '../../ts/state';
 import { tensor } from '../../ts/tensor';
+import type { Tensor } from '../../ts/tensor';
 import * as ops from '../../ts/ops.gen';
 import { collectGarbage } from './garbage';
 
@@ -128,4 +131,29 @@ test('the peak is at least what was live at once', () => {
   const { peakBytes, liveBytes } = memory();
   expect(peakBytes).toBeGreaterThanOrEqual(liveBytes);
   x.dispose();
+});
+
+test('compiled steps share one arena, as large as the largest needs', async () => {
+  const chain = (): Step<[Tensor], Tensor> => compile((x: Tensor) => x.matmul(x).matmul(x).sum());
+  const [small, large] = [chain(), chain()];
+  const run = async (step: Step<[Tensor], Tensor>, size: number): Promise<void> => {
+    const x = ops.ones([size, size]);
+    await (await step(x)).read();
+    x.dispose();
+  };
+  await run(small, 100);
+  const { arenaBytes } = memory();
+  expect(arenaBytes).toBeGreaterThanOrEqual(2 * 4 * 100 * 100);
+  await run(large, 500);
+  const both = memory().arenaBytes;
+  expect(both).toBe(large.explain().at(-1)?.arenaBytes);
+  expect(both).toBeGreaterThanOrEqual(2 * 4 * 500 * 500);
+  await run(small, 100);
+  expect(memory().arenaBytes).toBe(both);
+  large.dispose();
+  expect(memory().arenaBytes).toBe(0);
+  await run(small, 100);
+  expect(memory().arenaBytes).toBe(arenaBytes);
+  small.dispose();
+  expect(memory().arenaBytes).toBe(0);
 });

@@ -1,9 +1,9 @@
 // safetensors files: weights as data, never as a program.
-import { lstat, open, rename, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { asDataError, replaceFile } from '../atomic-file';
 import { fromBytes, itemSize, toBytes, view } from '../bytes';
-import { DataError, HebbError, ValueError } from '../errors';
+import { DataError, ValueError } from '../errors';
 import type { TensorLike } from '../handle';
 import type { Tensor } from '../tensor';
 import { readHeader, writeHeader } from './safetensors-header';
@@ -16,30 +16,6 @@ type Sized = TensorLike & { readonly shape: readonly number[]; readonly size: nu
 
 const fails = (path: string, detail: string): DataError =>
   new DataError('safetensors', `${path}: ${detail}`, { path });
-
-// What the system refused, as an error with the path; anything else as it is.
-function asDataError(path: string, cause: unknown): unknown {
-  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
-  if (typeof code !== 'string' || cause instanceof HebbError) return cause;
-  const detail = code === 'ENOENT' ? 'no such file or folder; check the path' : `cannot be used (${code})`;
-  return new DataError('safetensors', `${path}: ${detail}`, { path, cause });
-}
-
-// Renaming over a device or a link would replace it.
-async function checkTarget(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found !== undefined && !found.isFile())
-    throw fails(path, 'is there and no regular file; give another path');
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
 
 function layout(tensors: readonly (readonly [string, Sized])[]): Map<string, Entry> {
   const entries = new Map<string, Entry>();
@@ -60,21 +36,12 @@ function checkNames(names: readonly string[]): void {
   );
 }
 
-async function writeAll(path: string, header: Uint8Array, tensors: readonly Tensor[]): Promise<void> {
-  const file = await open(path, 'wx');
-  try {
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(header.length));
-    await file.writeFile(Buffer.concat([length, header]));
-    for (const value of tensors) await file.writeFile(await toBytes(value));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+async function writeAll(file: FileHandle, header: Uint8Array, tensors: readonly Tensor[]): Promise<void> {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  await file.writeFile(Buffer.concat([length, header]));
+  for (const value of tensors) await file.writeFile(await toBytes(value));
 }
-
-// Two saves of one process under way never share a file.
-let saves = 0;
 
 /**
  * Writes named tensors or states, such as `model.stateDict()`, as they are at the call. The file appears whole or not at
@@ -90,15 +57,8 @@ export async function saveSafetensors(path: string, tensors: Readonly<Record<str
   const header = writeHeader(layout(named));
   // A view shares the memory, and a later write to a state does not change it.
   const snapshots = named.map(([, value]) => view(value));
-  const temporary = `${path}.tmp-${process.pid}-${++saves}`;
   try {
-    await checkTarget(path);
-    await writeAll(temporary, header, snapshots);
-    await rename(temporary, path);
-    await syncFolder(path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw asDataError(path, cause);
+    await replaceFile('safetensors', path, file => writeAll(file, header, snapshots));
   } finally {
     for (const snapshot of snapshots) snapshot.dispose();
   }
@@ -168,7 +128,7 @@ export async function loadSafetensors(path: string): Promise<Map<string, Tensor>
     file = await open(path, 'r');
     return await readAll(file, path);
   } catch (cause) {
-    throw asDataError(path, cause);
+    throw asDataError('safetensors', path, cause);
   } finally {
     await file?.close();
   }

@@ -8,5 +8,6 @@ export { lineChart } from './svg-chart';
 export type { LineChartOptions, Series } from './svg-chart';
 export { confusionChart, heatmap } from './svg-matrix';
 export type { HeatmapOptions } from './svg-matrix';
-export { confusionTable, sparkline, table } from './terminal';
-export type { TableOptions } from './terminal';
+export { table } from '../text-table';
+export type { TableOptions } from '../text-table';
+export { confusionTable, sparkline } from './terminal';

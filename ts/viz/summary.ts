@@ -9,7 +9,7 @@ import { full } from '../ops.gen';
 import { scope } from '../scope';
 import type { State } from '../state';
 import type { Tensor } from '../tensor';
-import { table } from './terminal';
+import { table } from '../text-table';
 
 /** What a summary needs beside the model. */
 export interface SummaryOptions {
