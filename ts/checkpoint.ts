@@ -50,8 +50,10 @@ export function checkpoint<A extends readonly TensorLike[], R extends Tensor | r
     if (!recorded) return body(...args);
     const place = native.drawPlace();
     const result = withoutGradients(() => body(...args));
-    const again = (leaves: readonly Handle[]): Handle[] =>
-      handlesOf(body(...(leaves.map(leaf => wrap(leaf)) as unknown as A)));
+    const again = (leaves: readonly Handle[]): Handle[] => {
+      const given: unknown = leaves.map(leaf => wrap(leaf));
+      return handlesOf(body(...(given as A)));
+    };
     const inputs = args.map(arg => requireHandle('checkpoint', arg));
     const outputs = native.checkpoint(handlesOf(result), inputs, again, place).map(handle => wrap(handle));
     return (Array.isArray(result) ? outputs : outputs[0]) as R;

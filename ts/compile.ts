@@ -92,7 +92,7 @@ function record<A extends readonly unknown[], R>(
   const placeholders = native.recordBegin(args.tree.handles);
   try {
     const [result, structure] = readsOf(() =>
-      body(...(args.tree.rebuild(placeholders.map(handle => wrap(handle))) as unknown as A)),
+      body(...(args.tree.rebuild(placeholders.map(handle => wrap(handle))) as A)),
     );
     if (types.isPromise(result)) {
       result.catch(() => undefined);
@@ -226,7 +226,7 @@ class Compiled<A extends readonly unknown[], R> {
 }
 
 // The compiled form behind a step, for profile().
-const compiled = new WeakMap<object, Compiled<readonly never[], unknown>>();
+const compiled = new WeakMap<object, unknown>();
 
 /** Runs the step once, timed; the plan that ran. For profile(). */
 export async function timedRun<A extends readonly unknown[], R>(
@@ -265,8 +265,7 @@ export function compile<A extends readonly unknown[], R>(
   checkCallback('compile', 'the function', body);
   checkOptions('compile', options, ['optimise', 'cache']);
   const form = new Compiled(body, options);
-  const call = (...args: A): Promise<R> =>
-    native.isRecording() ? (body(...args) as unknown as Promise<R>) : form.run(args);
+  const call = (...args: A): unknown => (native.isRecording() ? body(...args) : form.run(args));
   const step = Object.assign(call, {
     body,
     prepare: (...args: A) => void form.find(args),
@@ -279,6 +278,7 @@ export function compile<A extends readonly unknown[], R>(
     dispose: () => form.dispose(),
   });
   Object.defineProperty(step, 'recordings', { get: () => form.made });
-  compiled.set(step, form as unknown as Compiled<readonly never[], unknown>);
-  return step as unknown as Step<A, R>;
+  compiled.set(step, form);
+  const made: unknown = step;
+  return made as Step<A, R>;
 }

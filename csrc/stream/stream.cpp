@@ -46,11 +46,7 @@ bool writes_nothing(const Operand* operands, int count) {
 }  // namespace
 
 Stream::Stream(Executor& executor, Allocator& allocator, const Slot& copy)
-    : executor_(executor),
-      allocator_(allocator),
-      copy_(copy),
-      arena_(*this),
-      ring_(new Entry[kQueueLength]) {
+    : executor_(executor), allocator_(allocator), copy_(copy), arena_(*this), ring_(new Entry[kQueueLength]) {
   faults_.push_back(std::make_unique<Error>(ErrorKind::kMemory, "hebb", "the process is out of memory"));
   executor_.attach(this);
 }

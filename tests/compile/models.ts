@@ -119,7 +119,7 @@ class TransformerBlock extends nn.Module {
   forward(x: Tensor): Tensor {
     const normed = this.norm.forward(x);
     const attended = this.attention.forward(normed, normed, normed, { causal: true });
-    const y = x.add(this.dropout.forward('output' in attended ? attended.output : attended));
+    const y = x.add(this.dropout.forward(attended));
     return y.add(this.dropout.forward(this.feed.forward(this.feedNorm.forward(y))));
   }
 }

@@ -185,7 +185,8 @@ describe('gradients', () => {
     expect(await numbers(w)).toEqual([-9, -39]);
     expect(w.grad).toBeUndefined();
     await micro(tensor([1, 1]));
-    expect(await numbers(w.grad as unknown as Tensor)).toEqual([1, 1]);
+    const { grad } = w;
+    expect(await numbers(grad as Tensor)).toEqual([1, 1]);
     expect(micro.recordings).toBe(2);
   });
 

@@ -128,23 +128,30 @@ std::string merged(F&& second) {
 
 TEST(merge_common_compares_everything_that_results_follow_from) {
   const std::string both = "mul mul add";
-  CHECK_EQ(merged([](Square& c) { c.map(mul, c.u, {c.x, TestProgram::constant(0)}); }),
+  CHECK_EQ(merged([](Square& c) {
+             c.map(mul, c.u, {c.x, TestProgram::constant(0)});
+           }),
            std::string("mul add"));
   CHECK_EQ(merged([](Square& c) { c.map(mul, c.u, {c.z, TestProgram::constant(0)}); }), both);
   CHECK_EQ(merged([](Square& c) { c.map(mul, c.u, {c.x, TestProgram::constant(1)}); }), both);
   // -0 is another constant than 0.
   CHECK_EQ(merged([](Square& c) { c.map(mul, c.u, {c.x, TestProgram::constant(-0.0)}); }), both);
   CHECK_EQ(merged([](Square& c) { c.map(mul, c.u, {c.x, c.s}); }), both);
-  CHECK_EQ(
-      merged([](Square& c) { c.map(mul, c.u, {TestProgram::transposed(c.x), TestProgram::constant(0)}); }),
-      both);
+  CHECK_EQ(merged([](Square& c) {
+             c.map(mul, c.u, {TestProgram::transposed(c.x), TestProgram::constant(0)});
+           }),
+           both);
   CHECK_EQ(merged([](Square& c) {
              c.map(mul, c.u, {TestProgram::part(c.x, 1, 1), TestProgram::constant(0)});
            }),
            both);
-  CHECK_EQ(
-      merged([](Square& c) { c.map(mul, c.u, {c.x, TestProgram::constant(0)}, DType::kF32, 0.5); }), both);
-  CHECK_EQ(merged([](Square& c) { c.map(add, c.u, {c.x, TestProgram::constant(0)}); }),
+  CHECK_EQ(merged([](Square& c) {
+             c.map(mul, c.u, {c.x, TestProgram::constant(0)}, DType::kF32, 0.5);
+           }),
+           both);
+  CHECK_EQ(merged([](Square& c) {
+             c.map(add, c.u, {c.x, TestProgram::constant(0)});
+           }),
            std::string("mul add add"));
 }
 

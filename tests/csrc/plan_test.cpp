@@ -19,7 +19,9 @@ using Shared = std::shared_ptr<State>;
 TEST(plan_runs_again_and_again_with_other_arguments) {
   Compiling c;
   const Tensor outer = c.random({4, 3}, 9);
-  const Step step = [&](const Tensors& in) { return Tensors{ops::add(ops::exp(in[0]), ops::mul(in[1], outer))}; };
+  const Step step = [&](const Tensors& in) {
+    return Tensors{ops::add(ops::exp(in[0]), ops::mul(in[1], outer))};
+  };
   const auto plan = c.compile({c.zeros({4, 3}), c.zeros({3})}, step);
   const Tensor big = c.random({3, 8}, 5);
   const Tensors firsts{c.random({4, 3}, 1), ops::transpose(c.random({3, 4}, 2)),
@@ -61,8 +63,8 @@ TEST(plan_gives_any_tensor_as_an_output) {
   const Shared state = ops::make_state(c.random({2, 3}, 2));
   const Step step = [&](const Tensors& in) {
     const Tensor y = ops::exp(in[0]);
-    return Tensors{y, y, ops::transpose(y), ops::slice(y, {1, 0}, {2, 3}, {1, 1}), in[0], outer,
-                   state->snapshot(), Tensor::constant(DType::kF32, 7, {2})};
+    return Tensors{y,     y,     ops::transpose(y), ops::slice(y, {1, 0}, {2, 3}, {1, 1}),
+                   in[0], outer, state->snapshot(), Tensor::constant(DType::kF32, 7, {2})};
   };
   const Tensors args{c.random({2, 3}, 3)};
   for (const bool optimised : {false, true}) {
@@ -131,7 +133,8 @@ TEST(plan_reads_and_replaces_gradients) {
   CHECK(state->grad().is_constant());
 
   const auto adds = c.compile({}, [&](const Tensors&) {
-    autograd::backward(ops::mul(autograd::read_state(*state), 2), Tensor::constant(DType::kF32, 1, {3, 3}), {});
+    autograd::backward(ops::mul(autograd::read_state(*state), 2), Tensor::constant(DType::kF32, 1, {3, 3}),
+                       {});
     return Tensors{};
   });
   for (float want : {5.0f, 7.0f}) {
@@ -253,8 +256,8 @@ TEST(plan_trains_as_the_ops_do) {
   Compiling c;
   const Model eager(c), compiled(c);
   const Tensors args{c.filled(2, {6}, DType::kI32), c.filled(1, {6}, DType::kI32), c.filled(0.01, {})};
-  const auto plan =
-      c.compile(args, [&](const Tensors& in) { return compiled.step(in); }, ops::Environment::optimiser());
+  const auto plan = c.compile(
+      args, [&](const Tensors& in) { return compiled.step(in); }, ops::Environment::optimiser());
   for (int i = 0; i < 4; ++i) {
     CHECK(c.values(c.run(*plan, args)) == c.values(eager.step(args)));
     CHECK(compiled.values(c) == eager.values(c));

@@ -23,9 +23,7 @@ struct Training : TestProgram {
     params.push_back(state(shape));
     return params.back();
   }
-  void gradient(const Shape& shape) {
-    grads.push_back(map(exp, temporary(shape), {argument(shape)}));
-  }
+  void gradient(const Shape& shape) { grads.push_back(map(exp, temporary(shape), {argument(shape)})); }
 
   template <class P>
   void update(const stream::Slot& slot, const std::vector<std::vector<PlanOperand>>& lists, const P& values) {
@@ -60,7 +58,8 @@ struct Training : TestProgram {
   }
 };
 
-// Splits, and checks that the same is written; names of commands, updates as "update" with how many they are of.
+// Splits, and checks that the same is written; names of commands, updates as "update" with how many they are
+// of.
 std::string split(Training& made) {
   kernels::fill(cpu::best_isa());
   const auto want = made.run(1);
