@@ -94,8 +94,8 @@ struct Slot {
   // What a guard says: {value}, {position} and {limit} are filled in.
   const char* fault_text = nullptr;
   Flops flops = nullptr;
-  // Makes the first result again, given the others: its operands are the first result, the first input, the other
-  // results, the other inputs; its parameters are the same, and so are the bits.
+  // Makes the first result again, given the others: its operands are the first result, the first input, the
+  // other results, the other inputs; its parameters are the same, and so are the bits.
   const Slot* again = nullptr;
   // For a guard: the operand whose contents may be bad, and a kernel that looks at that operand alone.
   int checked = -1;

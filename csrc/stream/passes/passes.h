@@ -20,8 +20,8 @@ void merge_common(Program& program);
 // the small ones where it stood: gradients die young.
 void split_updates(Program& program);
 
-// While more than `budget` bytes of temporaries are alive at once: results of element-wise commands, and of slots that say
-// how, are made again after the peak instead of kept across it.
+// While more than `budget` bytes of temporaries are alive at once: results of element-wise commands, and of
+// slots that say how, are made again after the peak instead of kept across it.
 void rematerialise(Program& program, int64_t budget);
 
 // A result takes the memory of an operand that dies with it, where its kernel allows.
