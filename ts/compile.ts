@@ -69,7 +69,7 @@ function record<A extends readonly unknown[], R>(
   const placeholders = native.recordBegin(args.tree.handles);
   try {
     const [result, structure] = readsOf(() =>
-      body(...(args.tree.rebuild(placeholders.map(handle => wrap(handle))) as unknown as A)),
+      body(...(args.tree.rebuild(placeholders.map(handle => wrap(handle))) as A)),
     );
     if (types.isPromise(result)) {
       result.catch(() => undefined);
@@ -190,7 +190,7 @@ class Compiled<A extends readonly unknown[], R> {
 }
 
 // The compiled form behind a step, for profile().
-const compiled = new WeakMap<object, Compiled<readonly never[], unknown>>();
+const compiled = new WeakMap<object, unknown>();
 
 /** Runs the step once, timed; the plan that ran. For profile(). */
 export async function timedRun<A extends readonly unknown[], R>(
@@ -229,8 +229,8 @@ export function compile<A extends readonly unknown[], R>(
   checkCallback('compile', 'the function', body);
   checkOptions('compile', options, ['optimise', 'cache']);
   const form = new Compiled(body, options);
-  const call = (...args: A): Promise<R> =>
-    native.isRecording() ? (body(...args) as unknown as Promise<R>) : form.run(args);
+  // Inside another recording the result itself.
+  const call = (...args: A): unknown => (native.isRecording() ? body(...args) : form.run(args));
   const step = Object.assign(call, {
     body,
     prepare: (...args: A) => void form.find(args),
@@ -243,6 +243,6 @@ export function compile<A extends readonly unknown[], R>(
     dispose: () => form.dispose(),
   });
   Object.defineProperty(step, 'recordings', { get: () => form.made });
-  compiled.set(step, form as unknown as Compiled<readonly never[], unknown>);
-  return step as unknown as Step<A, R>;
+  compiled.set(step, form);
+  return step as Step<A, R>;
 }

@@ -5,6 +5,7 @@ import { StateError, ValueError } from '../../ts/errors';
 import * as ops from '../../ts/ops.gen';
 import { flush, memory } from '../../ts/runtime';
 
+const gradOf = (w: State): Tensor => w.grad as Tensor;
 const numbers = async (x: Tensor): Promise<number[]> => [...((await x.read()) as Float32Array)];
 
 test('results keep their nesting, constants among them', async () => {
@@ -227,7 +228,10 @@ test('outputs keep their values while further steps run', async () => {
 
 test('a compiled function inside another is part of it', async () => {
   const inner = compile((x: Tensor) => x.mul(2));
-  const outer = compile((x: Tensor) => (inner(x) as unknown as Tensor).add(inner.body(x)));
+  const outer = compile((x: Tensor) => {
+    const inlined: unknown = inner(x);
+    return (inlined as Tensor).add(inner.body(x));
+  });
   expect(await numbers(await outer(tensor([1, 2])))).toEqual([4, 8]);
   expect([inner.recordings, outer.recordings]).toEqual([0, 1]);
 });
@@ -252,7 +256,7 @@ test('second derivatives, and inference without gradients', async () => {
     const slope = w.grad as Tensor;
     w.grad = undefined;
     slope.sum().backward();
-    const second = w.grad as unknown as Tensor;
+    const second = gradOf(w);
     w.grad = undefined;
     return [y, slope, second];
   });
