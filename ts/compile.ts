@@ -265,6 +265,7 @@ export function compile<A extends readonly unknown[], R>(
   checkCallback('compile', 'the function', body);
   checkOptions('compile', options, ['optimise', 'cache']);
   const form = new Compiled(body, options);
+  // Inside another recording the result itself.
   const call = (...args: A): unknown => (native.isRecording() ? body(...args) : form.run(args));
   const step = Object.assign(call, {
     body,
@@ -279,6 +280,5 @@ export function compile<A extends readonly unknown[], R>(
   });
   Object.defineProperty(step, 'recordings', { get: () => form.made });
   compiled.set(step, form);
-  const made: unknown = step;
-  return made as Step<A, R>;
+  return step as Step<A, R>;
 }

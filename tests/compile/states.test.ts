@@ -1,6 +1,6 @@
 // States under compiled steps: the rules that hold for them eagerly hold here as well.
 import { compile, nn, optim, state, tensor } from 'hebb';
-import type { Tensor } from 'hebb';
+import type { State, Tensor } from 'hebb';
 import * as ops from '../../ts/ops.gen';
 import { randomCounter, seed, setRandomCounter } from '../../ts/random';
 import { flush, setThreads, threads } from '../../ts/runtime';
@@ -9,6 +9,8 @@ import { scope } from '../../ts/scope';
 const numbers = async (x: Tensor | { read(): Promise<unknown> }): Promise<number[]> => [
   ...((await x.read()) as Float32Array),
 ];
+
+const gradOf = (w: State): Tensor => w.grad as Tensor;
 
 const mlp = (): nn.Sequential =>
   nn.sequential(new nn.Linear(6, 16), new nn.ReLU(), new nn.Dropout(0.25), new nn.Linear(16, 3));
@@ -185,8 +187,7 @@ describe('gradients', () => {
     expect(await numbers(w)).toEqual([-9, -39]);
     expect(w.grad).toBeUndefined();
     await micro(tensor([1, 1]));
-    const { grad } = w;
-    expect(await numbers(grad as Tensor)).toEqual([1, 1]);
+    expect(await numbers(gradOf(w))).toEqual([1, 1]);
     expect(micro.recordings).toBe(2);
   });
 

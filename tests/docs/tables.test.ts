@@ -151,6 +151,36 @@ const claims: readonly Claim[] = [
     as: part => String(100 * part),
   },
   {
+    page: 'docs/execution.md',
+    said: /one compiled step under way \| (\d+);/,
+    source: 'binding/plan.h',
+    line: /kPending = (\d+);/,
+  },
+  {
+    page: 'docs/compile.md',
+    said: /turn at least every (\d+) ms/,
+    source: 'ts/compile.ts',
+    line: /TURN_MS = (\d+);/,
+  },
+  {
+    page: 'docs/compile.md',
+    said: /among the last (\d+)/,
+    source: 'ts/compile.ts',
+    line: /cache = (\d+) \}/,
+  },
+  {
+    page: 'docs/compile.md',
+    said: /each state of (\d+) KiB/,
+    source: 'csrc/stream/passes/updates.cpp',
+    line: /kLarge = (\d+) << 10;/,
+  },
+  {
+    page: 'docs/compile.md',
+    said: /more than (\d+) MiB of temporaries/,
+    source: 'csrc/ops/environment.cpp',
+    line: /rematerialise\(program, int64_t\{(\d+)\} << 20\)/,
+  },
+  {
     page: 'docs/dtypes.md',
     said: /at most (\d+) axes/,
     source: 'csrc/core/shape.h',
@@ -187,6 +217,19 @@ describe('architecture.md', () => {
     );
     expect([...named, ...rooms].filter(name => !existsSync(join(root, name)))).toEqual([]);
   });
+});
+
+test('the table of passes has those that run, in order', () => {
+  const step = hebb.compile(() => hebb.zeros([2]));
+  step.prepare();
+  const rows = tableRows('docs/compile.md');
+  const table = rows.slice(rows.findIndex(row => row[0] === 'pass') + 2).map(row => row[0]);
+  expect(table).toEqual(
+    step
+      .explain()
+      .map(({ pass }) => pass)
+      .slice(1),
+  );
 });
 
 test('the table of errors has every class', () => {

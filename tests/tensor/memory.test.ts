@@ -142,18 +142,17 @@ test('compiled steps share one arena, as large as the largest needs', async () =
     x.dispose();
   };
   await run(small, 100);
-  const { arenaBytes } = memory();
-  expect(arenaBytes).toBeGreaterThanOrEqual(2 * 4 * 100 * 100);
-  await run(large, 500);
+  expect(memory().arenaBytes).toBeGreaterThanOrEqual(2 * 4 * 100 * 100);
+  await run(large, 1000);
   const both = memory().arenaBytes;
   expect(both).toBe(large.explain().at(-1)?.arenaBytes);
-  expect(both).toBeGreaterThanOrEqual(2 * 4 * 500 * 500);
+  expect(both).toBeGreaterThanOrEqual(2 * 4 * 1000 * 1000);
   await run(small, 100);
   expect(memory().arenaBytes).toBe(both);
   large.dispose();
-  expect(memory().arenaBytes).toBe(0);
+  expect(memory().arenaBytes).toBeLessThan(both);
   await run(small, 100);
-  expect(memory().arenaBytes).toBe(arenaBytes);
+  // Steps of other tests may still be there; none is that large.
+  expect(memory().arenaBytes).toBeLessThan(both);
   small.dispose();
-  expect(memory().arenaBytes).toBe(0);
 });
