@@ -129,7 +129,7 @@ Operand Stream::accepted(const Slot& slot, const Operand& operand, std::vector<B
 void Stream::submit(const Slot& slot, const Operand* operands, int count, const void* params,
                     size_t param_bytes) {
   if (slot.cpu == nullptr) throw Error(ErrorKind::kDevice, slot.name, "no cpu kernel; available: none");
-  if (writes_nothing(operands, count)) return;
+  if (writes_nothing(operands, count)) return clear_poison(operands, count);
   std::vector<Block*> copies;
   std::vector<Operand> list;
   list.reserve(static_cast<size_t>(count));
@@ -142,6 +142,17 @@ void Stream::submit(const Slot& slot, const Operand* operands, int count, const 
   }
   // Released before they are used: later commands that get this memory run after this one.
   for (Block* block : copies) block->owner->release(block);
+}
+
+// Results without elements: no command writes them, so none would clear what their memory's former contents
+// have left. A replay does so for its own.
+void Stream::clear_poison(const Operand* operands, int count) {
+  for (int i = 0; i < count && recorder_ == nullptr; ++i) {
+    Block* block = operands[i].block;
+    if (operands[i].role == Role::kIn || !block->fresh) continue;
+    then([block](const Error*) { block->fault = 0; }, nullptr);
+    block->fresh = false;
+  }
 }
 
 void Stream::push_command(const Slot& slot, const Operand* operands, int count, const void* params,

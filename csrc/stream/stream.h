@@ -117,6 +117,7 @@ class Stream {
   };
 
   Operand accepted(const Slot& slot, const Operand& operand, std::vector<Block*>& copies);
+  void clear_poison(const Operand* operands, int count);
   void push_command(const Slot& slot, const Operand* operands, int count, const void* params,
                     size_t param_bytes);
   Entry& reserve();
