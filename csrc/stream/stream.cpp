@@ -187,11 +187,11 @@ void Stream::then(Task task, const Block* block) {
   publish();
 }
 
-void Stream::replay(std::shared_ptr<Replay> replay, const Run& run) {
+void Stream::replay(std::shared_ptr<Replay> replay, Run run) {
   Entry& entry = reserve();
   entry.command.slot = nullptr;
   entry.replay = std::move(replay);
-  entry.replay_run = run;
+  entry.replay_run = std::move(run);
   entry.threads = threads();
   publish();
 }

@@ -83,7 +83,7 @@ class Stream {
   void then(Task task, const Block* block);
 
   // Appends one run of a compiled step; everything in `run` is allocated by now.
-  void replay(std::shared_ptr<Replay> replay, const Run& run);
+  void replay(std::shared_ptr<Replay> replay, Run run);
 
   // Blocks until everything submitted so far has run.
   void drain();

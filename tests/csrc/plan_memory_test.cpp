@@ -4,6 +4,7 @@
 
 #include "autograd/engine.h"
 #include "check.h"
+#include "heap_failure.h"
 #include "ops/elementwise.h"
 #include "ops/index.h"
 #include "ops/optimizer.h"
@@ -248,6 +249,70 @@ TEST(plan_runs_after_a_run_that_had_no_memory) {
     c.run(*plan, args);
     CHECK(training.values() != before);
   }
+}
+
+// The nth allocation of `body` on the heap fails, for every n, until it goes through; `check` looks at what
+// is left. Some library functions do without what they asked for. How many failed.
+template <class F, class G>
+int fail_each_heap_allocation(F&& body, G&& check) {
+  int failures = 0;
+  for (int n = 1;; ++n) {
+    bool failed = false;
+    heap_fails_at = n;
+    try {
+      body();
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    } catch (const Error& error) {
+      failed = error.kind() == ErrorKind::kMemory;
+    }
+    const bool reached = heap_fails_at == 0;
+    heap_fails_at = 0;
+    CHECK(reached || !failed);
+    check(failed);
+    if (!reached) return failures;
+    failures += failed;
+  }
+}
+
+TEST(plan_survives_the_failure_of_every_heap_allocation) {
+  Training training;
+  Compiling& c = training.c;
+  const Tensors args{training.turned, training.rate};
+  std::unique_ptr<stream::Plan> plan;
+  training.step(args);
+  training.forget();
+  Floats before = training.values();
+  const size_t blocks = c.allocator.stats().live_blocks;
+  const int planning = fail_each_heap_allocation(
+      [&] {
+        plan.reset();
+        plan = c.compile(args, [&](const Tensors& in) { return training.step(in); },
+                         ops::Environment::optimiser());
+      },
+      [&](bool failed) {
+        CHECK_EQ(plan == nullptr, failed);
+        CHECK(c.stream().recorder() == nullptr);
+        if (!failed) return;
+        training.forget();
+        CHECK_EQ(c.allocator.stats().live_blocks, blocks);
+      });
+  CHECK(planning > 100);
+  CHECK(training.values() == before);
+  bool told = false;
+  const int running = fail_each_heap_allocation(
+      [&] { c.run(*plan, args); },
+      [&](bool failed) {
+        // What comes next in the queue is what it would have been.
+        told = false;
+        c.stream().then([&](const Error*) { told = true; }, nullptr);
+        c.stream().drain();
+        CHECK(told);
+        const Floats now = training.values();
+        CHECK_EQ(now == before, failed);
+        before = now;
+      });
+  CHECK(running > 5);
 }
 
 }  // namespace
