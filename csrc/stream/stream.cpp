@@ -49,7 +49,7 @@ Stream::Stream(Executor& executor, Allocator& allocator, const Slot& copy)
     : executor_(executor),
       allocator_(allocator),
       copy_(copy),
-      arena_(allocator),
+      arena_(*this),
       ring_(new Entry[kQueueLength]) {
   faults_.push_back(std::make_unique<Error>(ErrorKind::kMemory, "hebb", "the process is out of memory"));
   executor_.attach(this);
@@ -71,7 +71,8 @@ Stream& Stream::current() {
 void Stream::set_current(Stream* stream) { current_stream = stream; }
 
 void Arena::drop() {
-  if (block_ != nullptr) allocator_.release(std::exchange(block_, nullptr));
+  if (block_ != nullptr) block_->owner->release(block_);
+  block_ = nullptr;
   bytes_ = 0;
 }
 
@@ -84,7 +85,7 @@ void Arena::remove(int64_t bytes) {
 void* Arena::memory() {
   if (bytes_ < needed()) {
     drop();
-    block_ = allocator_.allocate(static_cast<size_t>(needed()));
+    block_ = stream_.allocate(static_cast<size_t>(needed()));
     bytes_ = needed();
   }
   return block_ == nullptr ? nullptr : block_->data;

@@ -23,7 +23,7 @@ class Recorder;
 // The memory that all plans of a stream share: as much as the largest needs.
 class Arena {
  public:
-  explicit Arena(Allocator& allocator) : allocator_(allocator) {}
+  explicit Arena(Stream& stream) : stream_(stream) {}
   ~Arena() { drop(); }
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -38,7 +38,7 @@ class Arena {
   void drop();
   int64_t needed() const { return sizes_.empty() ? 0 : *sizes_.rbegin(); }
 
-  Allocator& allocator_;
+  Stream& stream_;
   std::multiset<int64_t> sizes_;
   Block* block_ = nullptr;
   int64_t bytes_ = 0;

@@ -55,6 +55,26 @@ TEST(plan_without_temporaries_needs_no_arena) {
   CHECK_EQ(c.stream().arena().bytes(), 0);
 }
 
+// What the allocator has cached in pieces that are too small makes room.
+TEST(plan_arena_is_given_what_a_trim_frees) {
+  struct Cap {
+    size_t before = cpu::memory_cap();
+    ~Cap() { cpu::set_memory_cap(before); }
+  } cap;
+  Compiling c;
+  const int64_t size = 9 << 20;
+  const auto plan = c.compile({}, [&](const Tensors&) {
+    const Tensor ones = ops::exp(Tensor::constant(DType::kF32, 0, {size}));
+    return Tensors{ops::sum(ops::neg(ones), {}, false)};
+  });
+  CHECK(plan->arena_bytes() >= 8 * size);
+  // 64 MiB, free again.
+  ops::empty(DType::kF32, {16 << 20});
+  CHECK(c.allocator.stats().cached_bytes >= 64u << 20);
+  cpu::set_memory_cap(cpu::process_reserved_bytes() + (24u << 20));
+  CHECK(c.values(c.run(*plan, {})) == Floats{-static_cast<float>(size)});
+}
+
 // Keeps the executor until it is opened.
 struct Gate {
   std::atomic<bool> open{false};
