@@ -166,7 +166,8 @@ TEST(arena_layout_of_nothing_is_empty) {
 TEST(arena_layout_starts_pages_at_different_lines) {
   Program program;
   PlanCommand command;
-  for (int i = 0; i < 8; ++i) use(command, program.add_buffer(Origin::kTemporary, 0, 8192), stream::Role::kOut);
+  for (int i = 0; i < 8; ++i)
+    use(command, program.add_buffer(Origin::kTemporary, 0, 8192), stream::Role::kOut);
   program.commands.push_back(command);
   const auto layout = stream::plan_arena(program);
   for (size_t a = 0; a < 8; ++a) {

@@ -19,7 +19,9 @@ using Shared = std::shared_ptr<State>;
 TEST(plan_runs_again_and_again_with_other_arguments) {
   Compiling c;
   const Tensor outer = c.random({4, 3}, 9);
-  const Step step = [&](const Tensors& in) { return Tensors{ops::add(ops::exp(in[0]), ops::mul(in[1], outer))}; };
+  const Step step = [&](const Tensors& in) {
+    return Tensors{ops::add(ops::exp(in[0]), ops::mul(in[1], outer))};
+  };
   const auto plan = c.compile({c.zeros({4, 3}), c.zeros({3})}, step);
   const Tensor big = c.random({3, 8}, 5);
   const Tensors firsts{c.random({4, 3}, 1), ops::transpose(c.random({3, 4}, 2)),
@@ -131,7 +133,8 @@ TEST(plan_reads_and_replaces_gradients) {
   CHECK(state->grad().is_constant());
 
   const auto adds = c.compile({}, [&](const Tensors&) {
-    autograd::backward(ops::mul(autograd::read_state(*state), 2), Tensor::constant(DType::kF32, 1, {3, 3}), {});
+    const Tensor ones = Tensor::constant(DType::kF32, 1, {3, 3});
+    autograd::backward(ops::mul(autograd::read_state(*state), 2), ones, {});
     return Tensors{};
   });
   for (float want : {5.0f, 7.0f}) {
