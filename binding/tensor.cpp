@@ -41,9 +41,8 @@ Tensor from_bytes(Environment& environment, DType dtype, const Shape& shape, con
   // JavaScript data is a constant of a step that is being recorded.
   const ops::NotRecorded now;
   Tensor tensor = ops::empty(dtype, shape);
-  if (bytes.size == 0) return tensor;
   std::shared_ptr<char[]> staged(new char[bytes.size]);
-  std::memcpy(staged.get(), bytes.data, bytes.size);
+  if (bytes.size > 0) std::memcpy(staged.get(), bytes.data, bytes.size);
   Block* block = tensor.storage()->block();
   block->fresh = false;
   environment.stream().then(

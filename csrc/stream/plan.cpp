@@ -230,7 +230,7 @@ std::vector<Tensor> Plan::run(const std::vector<Tensor>& args, State* seed, uint
   run.seed = seed == nullptr ? nullptr : seed->own().home->block();
   run.base = base;
   run.timing = std::move(timing);
-  stream_.replay(replay_, run);
+  stream_.replay(replay_, std::move(run));
   for (auto& use : states_) {
     Cell& cell = use.state->own();
     cell.version += use.writes;

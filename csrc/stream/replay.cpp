@@ -140,12 +140,11 @@ uint32_t Replay::check_inputs(Stream& stream, int threads, uint64_t ticket) {
 void Replay::run(Stream& stream, const Run& run, int threads, uint64_t ticket) {
   bind(run);
   const uint32_t fault = check_inputs(stream, threads, ticket);
-  if (fault != 0) {
-    for (size_t k = 0; k < bound_.size(); ++k) {
-      if (bound_written_[k]) run.bindings[k].block->fault = fault;
-    }
-    return;
+  // Also without one: no command writes an output that has no elements.
+  for (size_t k = 0; k < bound_.size(); ++k) {
+    if (bound_written_[k]) run.bindings[k].block->fault = fault;
   }
+  if (fault != 0) return;
   for (size_t i = 0; i < commands_.size(); ++i) {
     if (run.timing) run.timing->begin[i] = now();
     stream.run_kernel(commands_[i], threads, sites_[i] != 0 ? sites_[i] : ticket);

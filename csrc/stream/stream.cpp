@@ -67,7 +67,8 @@ Stream& Stream::current() {
 void Stream::set_current(Stream* stream) { current_stream = stream; }
 
 void Arena::drop() {
-  if (block_ != nullptr) block_->owner->release(std::exchange(block_, nullptr));
+  if (block_ != nullptr) block_->owner->release(block_);
+  block_ = nullptr;
   bytes_ = 0;
 }
 
@@ -125,7 +126,7 @@ Operand Stream::accepted(const Slot& slot, const Operand& operand, std::vector<B
 void Stream::submit(const Slot& slot, const Operand* operands, int count, const void* params,
                     size_t param_bytes) {
   if (slot.cpu == nullptr) throw Error(ErrorKind::kDevice, slot.name, "no cpu kernel; available: none");
-  if (writes_nothing(operands, count)) return;
+  if (writes_nothing(operands, count)) return clear_poison(operands, count);
   std::vector<Block*> copies;
   std::vector<Operand> list;
   list.reserve(static_cast<size_t>(count));
@@ -138,6 +139,17 @@ void Stream::submit(const Slot& slot, const Operand* operands, int count, const 
   }
   // Released before they are used: later commands that get this memory run after this one.
   for (Block* block : copies) block->owner->release(block);
+}
+
+// Results without elements: no command writes them, so none would clear what their memory's former contents
+// have left. A replay does so for its own.
+void Stream::clear_poison(const Operand* operands, int count) {
+  for (int i = 0; i < count && recorder_ == nullptr; ++i) {
+    Block* block = operands[i].block;
+    if (operands[i].role == Role::kIn || !block->fresh) continue;
+    then([block](const Error*) { block->fault = 0; }, nullptr);
+    block->fresh = false;
+  }
 }
 
 void Stream::push_command(const Slot& slot, const Operand* operands, int count, const void* params,
@@ -172,11 +184,11 @@ void Stream::then(Task task, const Block* block) {
   publish();
 }
 
-void Stream::replay(std::shared_ptr<Replay> replay, const Run& run) {
+void Stream::replay(std::shared_ptr<Replay> replay, Run run) {
   Entry& entry = reserve();
   entry.command.slot = nullptr;
   entry.replay = std::move(replay);
-  entry.replay_run = run;
+  entry.replay_run = std::move(run);
   entry.threads = threads();
   publish();
 }

@@ -84,7 +84,7 @@ class Stream {
   void then(Task task, const Block* block);
 
   // Appends one run of a compiled step; everything in `run` is allocated by now.
-  void replay(std::shared_ptr<Replay> replay, const Run& run);
+  void replay(std::shared_ptr<Replay> replay, Run run);
 
   // Blocks until everything submitted so far has run.
   void drain();
@@ -118,6 +118,7 @@ class Stream {
   };
 
   Operand accepted(const Slot& slot, const Operand& operand, std::vector<Block*>& copies);
+  void clear_poison(const Operand* operands, int count);
   void push_command(const Slot& slot, const Operand* operands, int count, const void* params,
                     size_t param_bytes);
   Entry& reserve();

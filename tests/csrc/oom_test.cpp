@@ -11,6 +11,7 @@
 #include "device/cpu/allocator.h"
 #include "device/cpu/isa.h"
 #include "device/cpu/pool.h"
+#include "heap_failure.h"
 #include "ops/elementwise.h"
 #include "ops/environment.h"
 #include "ops/matmul.h"
@@ -18,10 +19,11 @@
 #include "ops/registry.h"
 #include "ops/softmax.h"
 
-namespace {
+thread_local long hebb::testing::heap_fails_at = 0;
 
-// Counts down on the thread that set it; the allocation at zero fails. 0 is off.
-thread_local long heap_fails_at = 0;
+using hebb::testing::heap_fails_at;
+
+namespace {
 
 void* counted(std::size_t bytes) {
   if (heap_fails_at > 0 && --heap_fails_at == 0) throw std::bad_alloc();

@@ -155,6 +155,14 @@ TEST(merge_common_compares_everything_that_results_follow_from) {
            std::string("mul add add"));
 }
 
+TEST(merge_common_compares_places) {
+  Square c;
+  const auto first = c.map(exp, c.temporary({1, 5}), {TestProgram::part(c.x, 0, 1)});
+  const auto second = c.map(exp, c.temporary({1, 5}), {TestProgram::part(c.x, 1, 1)});
+  c.map(add, c.y, {first, second});
+  CHECK_EQ(after(passes::merge_common, c), std::string("exp exp add"));
+}
+
 TEST(merge_common_compares_result_dtypes) {
   Square c;
   const auto half = c.temporary({5, 5}, DType::kF16), wide = c.temporary({5, 5}, DType::kBF16);

@@ -133,8 +133,8 @@ TEST(plan_reads_and_replaces_gradients) {
   CHECK(state->grad().is_constant());
 
   const auto adds = c.compile({}, [&](const Tensors&) {
-    autograd::backward(ops::mul(autograd::read_state(*state), 2), Tensor::constant(DType::kF32, 1, {3, 3}),
-                       {});
+    const Tensor ones = Tensor::constant(DType::kF32, 1, {3, 3});
+    autograd::backward(ops::mul(autograd::read_state(*state), 2), ones, {});
     return Tensors{};
   });
   for (float want : {5.0f, 7.0f}) {

@@ -58,8 +58,7 @@ struct Training : TestProgram {
   }
 };
 
-// Splits, and checks that the same is written; names of commands, updates as "update" with how many they are
-// of.
+// Splits, and checks that the same is written. The names of the commands, "update2" for one of two states.
 std::string split(Training& made) {
   kernels::fill(cpu::best_isa());
   const auto want = made.run(1);

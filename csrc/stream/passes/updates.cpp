@@ -36,9 +36,8 @@ PlanCommand subset(const PlanCommand& whole, const std::vector<int64_t>& chosen)
 
 bool splittable(const PlanCommand& command) {
   if (!command.slot->traits.lists) return false;
-  const int64_t entries = entries_of(command);
-  // What is shared must be told from a further list.
-  return entries > 1 && static_cast<int64_t>(command.operands.size()) % entries < entries;
+  // With one entry, what is shared could not be told from a further list, and there is nothing to split.
+  return entries_of(command) > 1;
 }
 
 // Moves the command to the place after the last one it must follow.
