@@ -10,13 +10,6 @@ namespace {
 
 using autograd::Grads;
 
-Napi::Array wrap_all(Environment& environment, const std::vector<Tensor>& tensors) {
-  auto list = Napi::Array::New(environment.env(), tensors.size());
-  for (size_t i = 0; i < tensors.size(); ++i)
-    list.Set(static_cast<uint32_t>(i), wrap(environment, tensors[i]));
-  return list;
-}
-
 // Closes the scope of handles that the second computation makes.
 struct HandleScope {
   explicit HandleScope(Environment& environment) : lists(environment.handles()) { lists.open(); }

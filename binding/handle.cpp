@@ -116,6 +116,13 @@ Napi::Value wrap(Environment& environment, std::shared_ptr<State> state) {
   return external(environment, handle);
 }
 
+Napi::Array wrap_all(Environment& environment, std::vector<Tensor> tensors) {
+  auto list = Napi::Array::New(environment.env(), tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i)
+    list.Set(static_cast<uint32_t>(i), wrap(environment, std::move(tensors[i])));
+  return list;
+}
+
 Handle* unwrap(const Napi::Value& value) {
   if (!value.IsExternal()) return nullptr;
   void* data = nullptr;

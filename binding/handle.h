@@ -90,6 +90,7 @@ class HandleLists {
 
 Napi::Value wrap(Environment& environment, Tensor tensor);
 Napi::Value wrap(Environment& environment, std::shared_ptr<State> state);
+Napi::Array wrap_all(Environment& environment, std::vector<Tensor> tensors);
 
 // Null where the value is no handle of its environment.
 Handle* unwrap(const Napi::Value& value);

@@ -21,10 +21,7 @@ Napi::Value invoke(const Napi::CallbackInfo& info) {
     if (spec.guard) environment.note_site(before);
     if (spec.writes) return environment.env().Undefined();
     if (!spec.many) return wrap(environment, std::move(results[0]));
-    auto list = Napi::Array::New(environment.env(), results.size());
-    for (size_t i = 0; i < results.size(); ++i)
-      list.Set(static_cast<uint32_t>(i), wrap(environment, std::move(results[i])));
-    return list;
+    return wrap_all(environment, std::move(results));
   });
 }
 

@@ -54,13 +54,6 @@ PlanHandle& plan_of(Environment& environment, const Napi::Value& value) {
   return *handle;
 }
 
-Napi::Array wrap_all(Environment& environment, std::vector<Tensor> tensors) {
-  auto list = Napi::Array::New(environment.env(), tensors.size());
-  for (size_t i = 0; i < tensors.size(); ++i)
-    list.Set(static_cast<uint32_t>(i), wrap(environment, std::move(tensors[i])));
-  return list;
-}
-
 void check_arguments(const std::vector<Tensor>& args) {
   for (size_t i = 0; i < args.size(); ++i) {
     if (!args[i].requires_grad()) continue;

@@ -3,6 +3,7 @@
 
 #include "kernels/copy.h"
 #include "ops/environment.h"
+#include "stream/operand.h"
 #include "stream/recorder.h"
 #include "stream/stream.h"
 
@@ -13,28 +14,16 @@ namespace {
 using stream::Operand;
 using stream::Role;
 
-Operand operand_of(const Tensor& x, Role role) {
-  Operand operand;
-  operand.dtype = x.dtype();
-  operand.role = role;
-  operand.rank = static_cast<uint8_t>(x.rank());
-  for (int axis = 0; axis < x.rank(); ++axis) {
-    operand.shape[axis] = x.shape()[axis];
-    operand.strides[axis] = x.strides()[axis];
-  }
-  if (x.is_constant()) {
-    operand.constant = x.storage()->constant();
-  } else {
-    if (auto* recorder = stream::Stream::current().recorder()) recorder->capture(x.storage());
-    operand.block = x.storage()->block();
-    operand.data = static_cast<char*>(operand.block->data) + x.offset() * item_size(x.dtype());
-  }
-  return operand;
+// Memory from outside is noted where a step is being recorded.
+Operand recorded_operand(const Tensor& x, Role role) {
+  auto* recorder = stream::Stream::current().recorder();
+  if (recorder != nullptr && !x.is_constant()) recorder->capture(x.storage());
+  return stream::operand_of(x, role);
 }
 
 void append(std::vector<Operand>& operands, const std::vector<Tensor>& tensors, Role role) {
   for (const auto& tensor : tensors) {
-    if (tensor) operands.push_back(operand_of(tensor, role));
+    if (tensor) operands.push_back(recorded_operand(tensor, role));
   }
 }
 
@@ -53,10 +42,7 @@ void send(const stream::Slot& slot, const std::vector<Tensor>& written, Role rol
 Tensor empty(DType dtype, const Shape& shape) {
   // The one place all results pass: a product of extents that wraps would be memory too small for its kernel.
   check_extents("shape", shape);
-  // The owner is there before the block is: a failure in between would lose it.
-  auto storage = std::make_shared<Storage>(nullptr, false);
-  storage->move_to(stream::Stream::current().allocate(static_cast<size_t>(shape.size() * item_size(dtype))));
-  return Tensor(std::move(storage), dtype, shape, contiguous_strides(shape), 0);
+  return stream::new_tensor(stream::Stream::current(), dtype, shape);
 }
 
 void submit(const stream::Slot& slot, const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,

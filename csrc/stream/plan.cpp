@@ -3,33 +3,11 @@
 
 #include <utility>
 
+#include "stream/operand.h"
+
 namespace hebb::stream {
 
 namespace {
-
-Operand operand_over(const Tensor& x, Role role) {
-  Operand operand;
-  operand.dtype = x.dtype();
-  operand.role = role;
-  operand.rank = static_cast<uint8_t>(x.rank());
-  for (int axis = 0; axis < x.rank(); ++axis) {
-    operand.shape[axis] = x.shape()[axis];
-    operand.strides[axis] = x.strides()[axis];
-  }
-  if (x.is_constant()) {
-    operand.constant = x.storage()->constant();
-  } else {
-    operand.block = x.storage()->block();
-    operand.data = static_cast<char*>(operand.block->data) + x.offset() * item_size(x.dtype());
-  }
-  return operand;
-}
-
-Tensor new_tensor(Stream& stream, DType dtype, const Shape& shape) {
-  auto storage = std::make_shared<Storage>(nullptr, false);
-  storage->move_to(stream.allocate(static_cast<size_t>(shape.size() * item_size(dtype))));
-  return Tensor(std::move(storage), dtype, shape, contiguous_strides(shape), 0);
-}
 
 bool same_view(const Tensor& a, const Tensor& b) {
   return a.storage() == b.storage() && a.offset() == b.offset() && a.shape() == b.shape() &&
@@ -37,7 +15,7 @@ bool same_view(const Tensor& a, const Tensor& b) {
 }
 
 void submit_copy(Stream& stream, const Tensor& to, const Tensor& from) {
-  const Operand pair[2] = {operand_over(to, Role::kOut), operand_over(from, Role::kIn)};
+  const Operand pair[2] = {operand_of(to, Role::kOut), operand_of(from, Role::kIn)};
   stream.submit(stream.copy_slot(), pair, 2, nullptr, 0);
 }
 
