@@ -41,7 +41,7 @@ struct Compiling {
     const Recording recording{*this, recorder};
     Tensors placeholders;
     for (size_t i = 0; i < args.size(); ++i)
-      placeholders.push_back(recorder.argument(static_cast<int>(i), args[i].dtype(), args[i].shape()));
+      placeholders.push_back(recorder.argument(args[i].dtype(), args[i].shape()));
     const Tensors outputs = step(placeholders);
     return std::make_unique<stream::Plan>(stream(), recorder, outputs, std::move(optimise));
   }
