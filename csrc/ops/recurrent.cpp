@@ -239,15 +239,10 @@ std::vector<Tensor> checked(const Cell& cell, const Sequence& s) {
   }
   const DType compute = compute_type(dtype);
   const auto as = [](const Tensor& x, DType wanted) { return x ? cast(x, wanted) : x; };
-  const Sequence own{as(s.x, compute),
-                     as(s.h0, compute),
-                     as(s.c0, compute),
-                     as(s.weight_ih, compute),
-                     as(s.weight_hh, compute),
-                     as(s.bias_ih, compute),
-                     as(s.bias_hh, compute),
-                     s.reverse,
-                     s.relu};
+  const Sequence own{as(s.x, compute), as(s.h0, compute), as(s.c0, compute),
+                     // Thin products sum in an order that follows the layout of the weight: it has one here.
+                     contiguous(as(s.weight_ih, compute)), as(s.weight_hh, compute), as(s.bias_ih, compute),
+                     as(s.bias_hh, compute), s.reverse, s.relu};
   std::vector<Tensor> results = run(cell, own);
   for (Tensor& y : results) y = cast(y, dtype);
   return results;
