@@ -2,10 +2,11 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compile, nn, optim, profile, Profile, state, tensor } from 'hebb';
+import { compile, nn, optim, profile, state, tensor } from 'hebb';
 import type { Tensor, Trace } from 'hebb';
 import { DataError, StateError, ValueError } from '../../ts/errors';
 import * as ops from '../../ts/ops.gen';
+import { Profile } from '../../ts/profile';
 import { flush, memory } from '../../ts/runtime';
 
 const times = (...entries: readonly [name: string, begin: number, end: number, flops?: number][]) =>
