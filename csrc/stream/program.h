@@ -74,7 +74,7 @@ struct Program {
 double flops_of(const PlanCommand& command);
 double bytes_of(const PlanCommand& command);
 
-// One line per command, with a head line of totals.
+// One line per command.
 std::string program_text(const Program& program);
 
 }  // namespace hebb::stream

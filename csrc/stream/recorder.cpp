@@ -42,13 +42,11 @@ RecordedState& Recorder::recorded(State& state) {
   entry.state = state.shared_from_this();
   entry.required_grad = state.requires_grad();
   VirtualBlock* home = new_block(Origin::kState, index, state.nbytes());
-  entry.buffer = home->buffer;
   entry.cell.home = std::make_shared<Storage>(home, false);
   const Tensor& grad = state.own().grad;
   if (grad) {
     entry.had_grad = true;
     VirtualBlock* block = new_block(Origin::kGradient, index, grad.nbytes());
-    entry.grad_buffer = block->buffer;
     entry.entry_grad = tensor_over(block, grad.dtype(), grad.shape());
     entry.cell.grad = entry.entry_grad;
   }

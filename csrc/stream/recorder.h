@@ -17,13 +17,11 @@ namespace hebb::stream {
 struct RecordedState {
   std::shared_ptr<State> state;
   Cell cell;
-  int buffer = kNoBuffer;
   bool required_grad = false;  // at entry
   bool had_grad = false;
   bool grad_seen = false;  // looked at before it was replaced
   bool grad_replaced = false;
   Tensor entry_grad;  // what .grad was made to be at entry
-  int grad_buffer = kNoBuffer;
 };
 
 class Recorder : public Allocator, public CellSource {

@@ -18,7 +18,7 @@ constexpr double kFlopsPerByte = 20;
 // How many results may have to be made again for one.
 constexpr int kDeepest = 8;
 
-// First the results, then what they are made of, each before its use.
+// The commands that make results again: what a result is made of comes before it.
 struct Recipe {
   std::vector<PlanCommand> commands;
   std::map<int, int> stands_for;  // buffers made again

@@ -1,6 +1,8 @@
 // Dependencies between commands.
 #include "stream/passes/usage.h"
 
+#include "stream/passes/space.h"
+
 namespace hebb::stream::passes {
 
 namespace {
@@ -44,17 +46,8 @@ void erase_commands(Program& program, const std::vector<bool>& marked) {
   program.commands.resize(kept);
 }
 
-bool is_row_major(const Operand& view) {
-  int64_t expected = 1;
-  for (int axis = view.rank - 1; axis >= 0; --axis) {
-    if (view.shape[axis] != 1 && view.strides[axis] != expected) return false;
-    expected *= view.shape[axis];
-  }
-  return true;
-}
-
 bool is_whole(const Program& program, const PlanOperand& operand) {
-  return operand.buffer != kNoBuffer && operand.offset == 0 && is_row_major(operand.view) &&
+  return operand.buffer != kNoBuffer && operand.offset == 0 && is_packed(operand.view) &&
          operand.view.size() * item_size(operand.view.dtype) ==
              program.buffers[static_cast<size_t>(operand.buffer)].bytes;
 }

@@ -23,6 +23,4 @@ void erase_commands(Program& program, const std::vector<bool>& marked);
 // Whether the view is the whole of its buffer, in row-major order.
 bool is_whole(const Program& program, const PlanOperand& operand);
 
-bool is_row_major(const Operand& view);
-
 }  // namespace hebb::stream::passes
