@@ -217,16 +217,16 @@ void Environment::deliver_all() {
       const auto untold = completion->take_fault ? stream().take_fault() : std::nullopt;
       const Error* error = untold ? &*untold : completion->fault;
       Napi::Value argument = error ? make_error(*error) : env_.Undefined();
-      // Runs microtasks, as an event of the loop does; the callback only settles a promise.
+      // The callbacks only settle promises: whoever waits for those runs once all are settled.
       if (completion->room != 0) {
-        room_listener_.MakeCallback(env_.Global(), {Napi::Number::New(env_, completion->room), argument});
+        room_listener_.Call({Napi::Number::New(env_, completion->room), argument});
       } else {
-        completion->callback.MakeCallback(env_.Global(), {argument});
+        completion->callback.Call({argument});
       }
       if (env_.IsExceptionPending()) env_.GetAndClearPendingException();
     }
     if (fault && !fault_listener_.IsEmpty()) {
-      fault_listener_.MakeCallback(env_.Global(), {Napi::Number::New(env_, stream().fault_count())});
+      fault_listener_.Call({Napi::Number::New(env_, stream().fault_count())});
     }
   } catch (const Napi::Error&) {
     // A worker that is being terminated runs no callback any more; nobody waits for the others either.

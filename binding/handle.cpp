@@ -104,8 +104,7 @@ int64_t HandleLists::live() const {
 
 Napi::Value wrap(Environment& environment, Tensor tensor) {
   auto* handle = new Handle(environment.handles().table());
-  handle->tensor = std::move(tensor);
-  environment.handles().add_tensor(handle);
+  fill(environment, *handle, std::move(tensor));
   return external(environment, handle);
 }
 
@@ -121,6 +120,22 @@ Napi::Array wrap_all(Environment& environment, std::vector<Tensor> tensors) {
   for (size_t i = 0; i < tensors.size(); ++i)
     list.Set(static_cast<uint32_t>(i), wrap(environment, std::move(tensors[i])));
   return list;
+}
+
+Napi::Value wrap_nothing(Environment& environment) {
+  return external(environment, new Handle(environment.handles().table()));
+}
+
+Handle& empty_handle(const char* op, const Napi::Value& value) {
+  Handle* handle = unwrap(value);
+  if (handle == nullptr || !handle->disposed())
+    throw Error(ErrorKind::kValue, op, "a result goes into an empty handle, got " + printed(value));
+  return *handle;
+}
+
+void fill(Environment& environment, Handle& handle, Tensor tensor) {
+  handle.tensor = std::move(tensor);
+  environment.handles().add_tensor(&handle);
 }
 
 Handle* unwrap(const Napi::Value& value) {

@@ -91,6 +91,12 @@ class HandleLists {
 Napi::Value wrap(Environment& environment, Tensor tensor);
 Napi::Value wrap(Environment& environment, std::shared_ptr<State> state);
 Napi::Array wrap_all(Environment& environment, std::vector<Tensor> tensors);
+// A handle of nothing yet. Making a few at a time, ahead of need, costs a fraction of making each when the
+// caches are cold; fill() then makes it the handle of a tensor, in the scope that is open.
+Napi::Value wrap_nothing(Environment& environment);
+// Throws Error(kValue) where `value` is no such handle.
+Handle& empty_handle(const char* op, const Napi::Value& value);
+void fill(Environment& environment, Handle& handle, Tensor tensor);
 
 // Null where the value is no handle of its environment.
 Handle* unwrap(const Napi::Value& value);

@@ -8,33 +8,38 @@
 
 namespace hebb::binding {
 
+bool Pace::is_full() {
+  std::lock_guard lock(mutex_);
+  return full();
+}
+
 void Pace::begin() {
   std::lock_guard lock(mutex_);
-  ++pending_;
+  if (pending_++ == 0) since_ = Clock::now();
 }
 
 void Pace::end(Environment& environment) {
+  const auto now = Clock::now();
   std::unique_ptr<Completion> ready;
   {
     std::lock_guard lock(mutex_);
-    if (--pending_ < kPending) ready = std::move(waiting_);
+    short_ = now - since_ < kShort;
+    since_ = now;
+    if (--pending_ <= 1) ready = std::move(waiting_);
   }
   if (ready) environment.complete(std::move(ready));
 }
 
-int Pace::pending() {
-  std::lock_guard lock(mutex_);
-  return pending_;
-}
-
 bool Pace::wait(std::unique_ptr<Completion>& completion) {
   std::lock_guard lock(mutex_);
-  if (pending_ < kPending) return false;
+  if (!full()) return false;
   waiting_ = std::move(completion);
   return true;
 }
 
 namespace {
+
+constexpr uint32_t kMostBlanks = 1u << 20;
 
 void finalize_plan(napi_env env, void* data, void*) {
   auto* handle = static_cast<PlanHandle*>(data);
@@ -130,41 +135,58 @@ Napi::Value matches(const Napi::CallbackInfo& info) {
   });
 }
 
-// planRun(plan, tensors, timed): the results; undefined where the plan was recorded for other arguments or
-// states. The first status word tells whether a further run may be begun at once.
+// The number that the room listener is told when another run may be begun, with a failure nobody was told of;
+// 0 where it may be begun at once.
+uint32_t room_after_run(Environment& environment, Pace& pace) {
+  if (!pace.is_full()) return 0;
+  auto completion = std::make_unique<Completion>();
+  completion->room = environment.next_room();
+  completion->take_fault = true;
+  const uint32_t number = completion->room;
+  environment.expect();
+  if (!pace.wait(completion)) environment.complete(std::move(completion));
+  return number;
+}
+
+// planBlanks(count): empty handles, for the results of planRun.
+Napi::Value blanks(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    auto list = Napi::Array::New(environment.env());
+    const uint32_t count = info[0].ToNumber().Uint32Value();
+    for (uint32_t i = 0; i < count && i < kMostBlanks; ++i) list.Set(i, wrap_nothing(environment));
+    return list;
+  });
+}
+
+// planRun(plan, timed, ...results, ...tensors): whether it ran; not where it was recorded for other arguments
+// or states. `results` are empty handles, for the results. The status word becomes the number of the room to
+// wait for.
 Napi::Value run(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
     PlanHandle& handle = plan_of(environment, info[0]);
     if (auto fault = environment.stream().take_fault()) throw *fault;
+    const size_t first = 2, results = handle.plan->results();
     std::vector<Tensor> args;
+    args.reserve(info.Length());
     {
       autograd::GradMode off(false);
-      args = tensors_of("compile", "arguments", info[1]);
+      for (size_t i = first + results; i < info.Length(); ++i)
+        args.push_back(tensor_handle("compile", "an argument", info[i]).value());
     }
-    if (!handle.plan->takes(args) || !handle.plan->matches()) return environment.env().Undefined();
+    if (!handle.plan->takes(args) || !handle.plan->matches())
+      return Napi::Boolean::New(environment.env(), false);
     check_arguments(args);
-    if (handle.pace->pending() >= Pace::kPending) {
+    if (handle.pace->is_full()) {
       throw Error(ErrorKind::kState, "compile",
                   text("%d runs of the step are under way; await each call before the next", Pace::kPending));
     }
-    auto results = wrap_all(environment, environment.run_plan(handle, args, info[2].ToBoolean()));
-    environment.set_status(handle.pace->pending() < Pace::kPending ? 1 : 0);
-    return results;
-  });
-}
-
-// planRoom(plan): the number that the room listener is told when another run may be begun, with a failure
-// nobody was told of.
-Napi::Value room(const Napi::CallbackInfo& info) {
-  return entry(info, [&](Environment& environment) {
-    PlanHandle& handle = plan_of(environment, info[0]);
-    auto completion = std::make_unique<Completion>();
-    completion->room = environment.next_room();
-    completion->take_fault = true;
-    const uint32_t number = completion->room;
-    environment.expect();
-    if (!handle.pace->wait(completion)) environment.complete(std::move(completion));
-    return Napi::Number::New(environment.env(), number);
+    std::vector<Handle*> empty;
+    empty.reserve(results);
+    for (size_t i = 0; i < results; ++i) empty.push_back(&empty_handle("compile", info[first + i]));
+    std::vector<Tensor> made = environment.run_plan(handle, args, info[1].ToBoolean());
+    for (size_t i = 0; i < results; ++i) fill(environment, *empty[i], std::move(made[i]));
+    environment.set_status(static_cast<int32_t>(room_after_run(environment, *handle.pace)));
+    return Napi::Boolean::New(environment.env(), true);
   });
 }
 
@@ -251,8 +273,8 @@ void export_plan(Napi::Env env, Napi::Object exports) {
   exports.Set("recordAbort", Napi::Function::New(env, record_abort));
   exports.Set("isRecording", Napi::Function::New(env, is_recording));
   exports.Set("planMatches", Napi::Function::New(env, matches));
+  exports.Set("planBlanks", Napi::Function::New(env, blanks));
   exports.Set("planRun", Napi::Function::New(env, run));
-  exports.Set("planRoom", Napi::Function::New(env, room));
   exports.Set("onRoom", Napi::Function::New(env, on_room));
   exports.Set("planDispose", Napi::Function::New(env, dispose));
   exports.Set("planReports", Napi::Function::New(env, reports));

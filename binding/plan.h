@@ -3,6 +3,8 @@
 
 #include <napi.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <unordered_set>
@@ -18,19 +20,29 @@ struct Completion;
 // Runs under way; shared with the tasks that end them, which may outlive the handle.
 class Pace {
  public:
-  // At most this many runs of a step wait or run.
+  // At most this many runs of a step wait or run. Of a short one a third may wait: JavaScript, woken when the
+  // last begins, submits two at a time, the second with everything in its caches.
   static constexpr int kPending = 2;
+  static constexpr int kShortPending = 3;
+  static constexpr auto kShort = std::chrono::milliseconds(5);
 
+  bool is_full();
   void begin();
   // On the executor thread, after a run.
   void end(Environment& environment);
-  int pending();
-  // Completes when another run may begin; false where it may at once.
+  // Takes `completion`, to be completed when another run may begin; null is left where it may at once.
   bool wait(std::unique_ptr<Completion>& completion);
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  bool full() const { return pending_ >= (short_ ? kShortPending : kPending); }
+
   std::mutex mutex_;
   int pending_ = 0;
+  // Since when the run that is under way could run, and whether the last one was short.
+  Clock::time_point since_;
+  bool short_ = false;
   std::unique_ptr<Completion> waiting_;
 };
 

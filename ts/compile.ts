@@ -54,18 +54,52 @@ interface Recording {
 // The event loop gets a turn at least this often.
 const TURN_MS = 5;
 
-let turned = performance.now();
+// When the first call since the last turn was made; 0 where none was.
+let turned = 0;
 
-// Whether the run just submitted left room for another: written by planRun.
+// Calls of one step that may be made before any of them is awaited.
+const UNAWAITED = 2;
+
+interface Waiting {
+  readonly room: number;
+  readonly done: (error: Error | undefined) => void;
+}
+
+// Written by planRun: the number of the room that the next run has to wait for, 0 for none.
 const status = new Int32Array(1);
-// Who waits for room, by the number that planRoom gave.
-const waiting = new Map<number, (error: Error | undefined) => void>();
+// Few wait at a time, nearly always one.
+const waiting: Waiting[] = [];
 native.onRoom(status, (room, error) => {
-  turned = performance.now();
-  const done = waiting.get(room);
-  waiting.delete(room);
-  done?.(error);
+  turned = 0;
+  const index = waiting.findIndex(each => each.room === room);
+  if (index >= 0) waiting.splice(index, 1)[0]?.done(error);
 });
+
+const settled = Promise.resolve();
+
+// Handles for results, made ahead of need.
+const BLANKS = 32;
+const blanks: Handle[] = [];
+
+/** A run of the recording; undefined where it is not for these arguments, or for states that are different now. */
+function runOf(
+  recording: Recording | undefined,
+  handles: readonly Handle[] | undefined,
+  timed: boolean,
+): Tensor[] | undefined {
+  if (recording === undefined || handles === undefined) return undefined;
+  const count = recording.results.handles.length;
+  if (blanks.length < count) blanks.push(...native.planBlanks(Math.max(BLANKS, count)));
+  const all: Handle[] = [];
+  const tensors: Tensor[] = [];
+  for (let i = 0; i < count; i++) {
+    const result = blanks.pop() as Handle;
+    all.push(result);
+    tensors.push(wrap(result));
+  }
+  for (const handle of handles) all.push(handle);
+  return native.planRun(recording.plan, timed, ...all) ? tensors : undefined;
+}
 
 const handlesOf = (args: readonly unknown[]): Handle[] | undefined => {
   const handles: Handle[] = [];
@@ -79,9 +113,29 @@ const handlesOf = (args: readonly unknown[]): Handle[] | undefined => {
 const turn = <T>(value: T): Promise<T> =>
   new Promise(resolve => {
     setImmediate(() => {
-      turned = performance.now();
+      turned = 0;
       resolve(value);
     });
+  });
+
+// Resolved at once, unless that would keep the event loop waiting.
+function soon<T>(value: T): Promise<T> {
+  const now = performance.now();
+  if (turned === 0) turned = now;
+  return now - turned > TURN_MS ? turn(value) : Promise.resolve(value);
+}
+
+const whenRoom = <T>(room: number, value: T, tensors: readonly Tensor[]): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const done = (error: Error | undefined): void => {
+      if (error === undefined) {
+        resolve(value);
+        return;
+      }
+      for (const tensor of tensors) tensor.dispose();
+      reject(error);
+    };
+    waiting.push({ room, done });
   });
 
 function record<A extends readonly unknown[], R>(
@@ -115,6 +169,11 @@ class Compiled<A extends readonly unknown[], R> {
   readonly #limit: number;
   #made = 0;
   #warned = false;
+  // Calls since JavaScript last went on with whatever waits.
+  #unawaited = 0;
+  readonly #awaited = (): void => {
+    this.#unawaited = 0;
+  };
 
   constructor(body: (...args: A) => R, { optimise = true, cache = 16 }: CompileOptions) {
     if (!Number.isSafeInteger(cache) || cache < 1) {
@@ -149,20 +208,21 @@ class Compiled<A extends readonly unknown[], R> {
   }
 
   run(args: A, timed = false): Promise<R> {
+    this.#pace();
     let recording = this.#recordings[0];
-    let results =
-      recording?.flat === true && recording.structure.unchanged()
-        ? this.#again(recording, args, timed)
-        : undefined;
-    if (recording === undefined || results === undefined) {
-      const [found, handles] = this.find(args);
-      recording = found;
-      results = native.planRun(found.plan, handles, timed) ?? [];
+    let handles: readonly Handle[] | undefined =
+      recording?.flat === true && recording.structure.unchanged() ? handlesOf(args) : undefined;
+    let tensors = runOf(recording, handles, timed);
+    if (tensors === undefined) {
+      [recording, handles] = this.find(args);
+      tensors = runOf(recording, handles, timed);
     }
-    const tensors = results.map(handle => wrap(handle));
+    if (recording === undefined || tensors === undefined) {
+      throw new StateError('compile', 'a state changed while the step was recorded; call it again');
+    }
     const value = recording.results.rebuild(tensors) as R;
-    if (status[0] === 0) return this.#whenRoom(recording.plan, value, tensors);
-    return performance.now() - turned > TURN_MS ? turn(value) : Promise.resolve(value);
+    const room = status[0];
+    return room === undefined || room === 0 ? soon(value) : whenRoom(room, value, tensors);
   }
 
   explain(): readonly PassReport[] {
@@ -181,23 +241,15 @@ class Compiled<A extends readonly unknown[], R> {
     for (const { plan } of this.#recordings.splice(0)) native.planDispose(plan);
   }
 
-  // A run of the last recording, where the arguments are as it wants them.
-  #again(recording: Recording, args: A, timed: boolean): Handle[] | undefined {
-    const handles = handlesOf(args);
-    return handles === undefined ? undefined : native.planRun(recording.plan, handles, timed);
-  }
-
-  #whenRoom(plan: PlanRef, value: R, tensors: readonly Tensor[]): Promise<R> {
-    return new Promise((resolve, reject) => {
-      waiting.set(native.planRoom(plan), error => {
-        if (error === undefined) {
-          resolve(value);
-          return;
-        }
-        for (const tensor of tensors) tensor.dispose();
-        reject(error);
-      });
-    });
+  // Runs may be done before anything was awaited: what counts is whether the caller waits at all.
+  #pace(): void {
+    if (this.#unawaited === UNAWAITED) {
+      throw new StateError(
+        'compile',
+        `${UNAWAITED} runs of the step are under way; await each call before the next`,
+      );
+    }
+    if (this.#unawaited++ === 0) void settled.then(this.#awaited);
   }
 
   #trim(): void {

@@ -162,8 +162,8 @@ export interface Native {
   recordAbort(): void;
   isRecording(): boolean;
   planMatches(plan: PlanRef): boolean;
-  planRun(plan: PlanRef, args: readonly Handle[], timed: boolean): Handle[] | undefined;
-  planRoom(plan: PlanRef): number;
+  planBlanks(count: number): Handle[];
+  planRun(plan: PlanRef, timed: boolean, ...handles: readonly Handle[]): boolean;
   onRoom(status: Int32Array, listener: (room: number, error?: Error) => void): void;
   planDispose(plan: PlanRef): void;
   planReports(plan: PlanRef): PassReport[];

@@ -46,6 +46,8 @@ class Plan {
 
   // Counter blocks that a run draws.
   uint64_t drawn() const { return drawn_; }
+  // Tensors that a run gives.
+  size_t results() const { return returned_; }
   const Program& program() const { return program_; }
   // The program as recorded and after each pass.
   std::vector<PassReport> explain() const;

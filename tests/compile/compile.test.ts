@@ -193,6 +193,27 @@ test('the third call that was not awaited throws', async () => {
   await flush();
 });
 
+test('calls count as awaited once anything was awaited behind them', async () => {
+  const step = compile((x: Tensor) => x.add(1));
+  const x = tensor([1]);
+  for (let i = 0; i < 100; i++) {
+    const results = [step(x), step(x)];
+    expect(() => step(x)).toThrow(/^compile: 2 runs of the step are under way/);
+    expect(await Promise.all((await Promise.all(results)).map(y => y.item()))).toEqual([2, 2]);
+  }
+});
+
+test('a loop of short steps leaves the event loop its turns', async () => {
+  const step = compile((x: Tensor) => x.add(1));
+  const x = tensor([1]);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const end = performance.now() + 200;
+  while (performance.now() < end) (await step(x)).dispose();
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(10);
+});
+
 test('many runs a batch after another', async () => {
   const total = state([0]);
   const step = compile((x: Tensor) => {
