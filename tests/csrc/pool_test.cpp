@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <set>
 #include <string>
 #include <thread>
@@ -159,6 +160,28 @@ TEST(pool_scratch_grows_and_stays) {
   });
   CHECK(!bad);
   CHECK(context.scratch<char>(0, 0) != nullptr);
+}
+
+TEST(pool_region_out_of_memory_throws_once_all_threads_have_left_it) {
+  for (const int size : {1, 2, 3}) {
+    ThreadPool pool(size);
+    stream::Context context(pool.threads(size));
+    std::atomic<int> done{0};
+    bool thrown = false;
+    try {
+      context.parallel(200, [&](int64_t task, int thread) {
+        if (task % 50 == 49) context.scratch<char>(thread, int64_t{1} << 60);
+        ++done;
+      });
+    } catch (const std::bad_alloc&) {
+      thrown = true;
+    }
+    CHECK(thrown);
+    CHECK(done.load() < 200);
+    done = 0;
+    context.parallel(200, [&](int64_t, int) { ++done; });
+    CHECK_EQ(done.load(), 200);
+  }
 }
 
 TEST(pool_threads_flush_denormals) {

@@ -10,8 +10,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <new>
 #include <string>
 #include <system_error>
@@ -120,6 +118,8 @@ void prepare_executor() {
   block_signals();
   set_flush_denormals();
   pthread_setname_np(pthread_self(), "hebb-executor");
+  map_code();
+  touch_stack();
 }
 
 ThreadPool::ThreadPool(int threads) : workers_(new Worker[kMaxThreads]) { resize(threads); }
@@ -173,13 +173,13 @@ void ThreadPool::run(int count, int64_t tasks, stream::Threads::Body body, void*
   const int64_t chunk = std::max<int64_t>(1, tasks / (count * kChunksPerThread));
   const int64_t chunks = (tasks + chunk - 1) / chunk;
   region_ = {body, arg, tasks, chunk, chunks};
-  region_open_ = true;
+  out_of_memory_.store(false, std::memory_order_relaxed);
   // Sequentially consistent with `parked`: either the sleeper sees this word or wake sees the sleeper.
   claim_.store(claim_word(++generation_, count, chunks));
   wake_children(0, count);
   const uint64_t own = take(0);
   join(worker_chunks_ + static_cast<uint64_t>(chunks) - own);
-  region_open_ = false;
+  if (out_of_memory_.load(std::memory_order_relaxed)) throw std::bad_alloc();
 }
 
 uint64_t ThreadPool::take(int index) {
@@ -191,7 +191,13 @@ uint64_t ThreadPool::take(int index) {
     const Region region = region_;
     const int64_t first = (region.chunks - chunks_left(word)) * region.chunk;
     const int64_t last = std::min(first + region.chunk, region.tasks);
-    for (int64_t task = first; task < last; ++task) region.body(region.arg, task, index);
+    // The other threads are in the region still: it ends as always, and then throws on the thread that opened
+    // it.
+    try {
+      for (int64_t task = first; task < last; ++task) region.body(region.arg, task, index);
+    } catch (const std::bad_alloc&) {
+      out_of_memory_.store(true, std::memory_order_relaxed);
+    }
     ++taken;
     word = claim_.load(std::memory_order_acquire);
   }
@@ -217,6 +223,7 @@ bool ThreadPool::has_work(int index) const {
 void ThreadPool::work(int index) {
   pthread_setname_np(pthread_self(), ("hebb-cpu-" + std::to_string(index)).c_str());
   set_flush_denormals();
+  touch_stack();
   Worker& self = workers_[index];
   Patience patience;
   while (!self.stop.load(std::memory_order_acquire)) {
@@ -255,12 +262,7 @@ void* ThreadPool::scratch(int thread, size_t bytes) {
   if (bytes <= slot.scratch_bytes && slot.scratch != nullptr) return slot.scratch;
   const size_t size = (std::max<size_t>(bytes, 1) + kHugePage - 1) / kHugePage * kHugePage;
   void* grown = bytes > memory_cap() ? nullptr : map_pages(size);
-  if (grown == nullptr) {
-    if (thread == 0 && !region_open_) throw std::bad_alloc();
-    // A kernel cannot unwind inside a region: other threads may be in it.
-    std::fprintf(stderr, "hebb: the system refuses %zu bytes of scratch memory for a kernel\n", bytes);
-    std::abort();
-  }
+  if (grown == nullptr) throw std::bad_alloc();
   if (slot.scratch != nullptr) unmap_pages(slot.scratch, slot.scratch_bytes);
   slot.scratch = grown;
   slot.scratch_bytes = size;

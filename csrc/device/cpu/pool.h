@@ -41,11 +41,12 @@ class ThreadPool {
   // What a kernel is given; at most size() threads.
   stream::Threads threads(int count);
 
-  // Every task in 0..tasks-1 once, on threads 0..count-1.
+  // Every task in 0..tasks-1 once, on threads 0..count-1. Throws std::bad_alloc where a task did; the others
+  // of its chunk are left out then.
   void run(int count, int64_t tasks, stream::Threads::Body body, void* arg);
 
-  // Grows with the requests of that thread and is kept until the pool ends. 64-byte aligned. Outside of
-  // regions it throws std::bad_alloc where the system refuses, or for more than the memory cap.
+  // Grows with the requests of that thread and is kept until the pool ends. 64-byte aligned. Throws
+  // std::bad_alloc where the system refuses, or for more than the memory cap.
   void* scratch(int thread, size_t bytes);
 
  private:
@@ -81,7 +82,7 @@ class ThreadPool {
   // shrinks.
   std::unique_ptr<Worker[]> workers_;
   int size_ = 1;
-  bool region_open_ = false;  // of the calling thread alone
+  std::atomic<bool> out_of_memory_{false};  // of the region that is open
   uint64_t generation_ = 0;
   uint64_t worker_chunks_ = 0;  // the sum of all `done` once every region has ended
   alignas(64) std::atomic<uint64_t> claim_{0};
