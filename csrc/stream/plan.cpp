@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "stream/fold.h"
 #include "stream/operand.h"
 
 namespace hebb::stream {
@@ -13,6 +14,19 @@ bool same_view(const Tensor& a, const Tensor& b) {
   return a.storage() == b.storage() && a.offset() == b.offset() && a.shape() == b.shape() &&
          a.strides() == b.strides();
 }
+
+// Where the commands of a scope go.
+class Recording {
+ public:
+  Recording(Stream& stream, Recorder* recorder) : stream_(stream), before_(stream.set_recorder(recorder)) {}
+  ~Recording() { stream_.set_recorder(before_); }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+ private:
+  Stream& stream_;
+  Recorder* before_;
+};
 
 void submit_copy(Stream& stream, const Tensor& to, const Tensor& from) {
   const Operand pair[2] = {operand_of(to, Role::kOut), operand_of(from, Role::kIn)};
@@ -33,26 +47,42 @@ PassReport report_of(std::string pass, const Program& program) {
 
 Plan::Plan(Stream& stream, Recorder& recorder, const std::vector<Tensor>& outputs, Optimiser optimise)
     : stream_(stream), optimise_(std::move(optimise)) {
-  Recorder* before = stream.set_recorder(&recorder);
-  try {
+  {
+    const Recording on(stream, &recorder);
     for (const auto& output : outputs) add_output(recorder, output);
     returned_ = outputs_.size();
     note_states(recorder);
-  } catch (...) {
-    stream.set_recorder(before);
-    throw;
   }
-  stream.set_recorder(before);
   recorded_ = std::move(recorder.program());
   program_ = recorded_;
   captured_ = recorder.captured();
   for (const auto& [dtype, shape] : recorder.arguments()) args_.push_back({dtype, shape});
   drawn_ = recorder.drawn();
-  if (optimise_) optimise_(program_, nullptr);
+  if (optimise_) apply_passes();
   std::vector<Block*> homes;
   for (const auto& use : states_) homes.push_back(use.state->own().home->block());
   replay_ = std::make_shared<Replay>(program_, plan_arena(program_), homes);
   stream_.arena().add(replay_->arena_bytes());
+}
+
+void Plan::apply_passes() {
+  {
+    const Recording off(stream_, nullptr);
+    if (fold_constants(stream_, program_, captured_)) folded_ = program_;
+  }
+  optimise_(program_, nullptr);
+  std::vector<bool> used(captured_.size());
+  for (const auto& command : program_.commands) {
+    for (const auto& operand : command.operands) {
+      if (operand.buffer == kNoBuffer) continue;
+      const Buffer& buffer = program_.buffers[static_cast<size_t>(operand.buffer)];
+      if (buffer.origin == Origin::kCaptured) used[static_cast<size_t>(buffer.index)] = true;
+    }
+  }
+  // What only constants were made of need not live on.
+  for (size_t i = 0; i < used.size(); ++i) {
+    if (!used[i]) captured_[i] = nullptr;
+  }
 }
 
 Plan::~Plan() { stream_.arena().remove(replay_->arena_bytes()); }
@@ -101,9 +131,11 @@ void Plan::note_states(Recorder& recorder) {
 
 std::vector<PassReport> Plan::explain() const {
   std::vector<PassReport> reports;
-  Program program = recorded_;
-  reports.push_back(report_of("recorded", program));
-  if (optimise_) optimise_(program, &reports);
+  reports.push_back(report_of("recorded", recorded_));
+  if (!optimise_) return reports;
+  Program program = folded_ ? *folded_ : recorded_;
+  reports.push_back(report_of("constants", program));
+  optimise_(program, &reports);
   return reports;
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,7 @@ class Plan {
     int grad_output = -1;
   };
 
+  void apply_passes();
   int add_output(Recorder& recorder, const Tensor& value);
   void note_states(Recorder& recorder);
   Tensor contiguous(const Tensor& x);
@@ -82,6 +84,7 @@ class Plan {
   Stream& stream_;
   Optimiser optimise_;
   Program recorded_;
+  std::optional<Program> folded_;  // where there were constants to fold
   Program program_;
   std::vector<Spec> args_;
   std::vector<Spec> outputs_;
