@@ -27,7 +27,10 @@ function training(): { step: (x: Tensor, target: Tensor) => Tensor; values: () =
 
 test('a cap that is too low is a typed error at every size, and nothing is lost', async () => {
   const rows = 8192;
-  const x = tensor(Float32Array.from({ length: rows * 256 }, (_, i) => Math.sin(i)), { shape: [rows, 256] });
+  const x = tensor(
+    Float32Array.from({ length: rows * 256 }, (_, i) => Math.sin(i)),
+    { shape: [rows, 256] },
+  );
   const target = tensor(Int32Array.from({ length: rows }, (_, i) => i % 8));
   const { step: body, values } = training();
   const step = compile(body);
