@@ -22,7 +22,7 @@ double gemm_flops(const stream::Command& command) {
 }  // namespace
 
 stream::Slot gemm{.name = "gemm",
-                  .traits = {.min_inputs = 2, .takes_strides = true},
+                  .traits = {.min_inputs = 2, .takes_strides = true, .epilogue = true},
                   .params = &kGemmLayout,
                   .flops = &gemm_flops};
 

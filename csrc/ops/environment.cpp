@@ -40,6 +40,7 @@ const stream::Optimiser& Environment::optimiser() {
                                                  {"updates", &passes::split_updates},
                                                  {"rematerialised", &rematerialise},
                                                  {"fused", &fuse},
+                                                 {"epilogues", &passes::append_epilogues},
                                                  {"in place", &passes::reuse_in_place}};
   static const stream::Optimiser optimise = [](stream::Program& program,
                                                std::vector<stream::PassReport>* reports) {

@@ -59,8 +59,13 @@ class Context {
   // One block a thread: a second call by the same thread gives the same memory, grown where needed.
   template <class T>
   HEBB_INLINE T* scratch(int thread, int64_t count) {
-    return static_cast<T*>(threads_.scratch(threads_.pool, thread, static_cast<size_t>(count) * sizeof(T)));
+    const size_t bytes = static_cast<size_t>(count) * sizeof(T);
+    return reinterpret_cast<T*>(block(thread, reserved_ + bytes) + reserved_);
   }
+
+  // Sets memory of every thread aside, before the first scratch().
+  HEBB_INLINE void reserve(int64_t bytes) { reserved_ = (static_cast<size_t>(bytes) + 63) / 64 * 64; }
+  HEBB_INLINE char* reserved(int thread) { return block(thread, reserved_); }
 
   // Bad data found by a guard. Call from one thread, after the parallel part.
   HEBB_INLINE void fail(int64_t position, int64_t value, int64_t limit) {
@@ -70,7 +75,12 @@ class Context {
   HEBB_INLINE const Fault& fault() const { return fault_; }
 
  private:
+  HEBB_INLINE char* block(int thread, size_t bytes) {
+    return static_cast<char*>(threads_.scratch(threads_.pool, thread, bytes));
+  }
+
   Threads threads_;
+  size_t reserved_ = 0;
   Fault fault_;
 };
 

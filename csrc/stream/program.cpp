@@ -69,26 +69,43 @@ std::string tiles_text(const TileProgram& tiles) {
   return result + "}";
 }
 
-std::string command_text(const Program& program, const PlanCommand& command) {
-  std::string line = command.slot->name;
-  for (const auto& operand : command.operands) {
-    if (operand.writes())
-      line += std::string(operand.reads() ? " <>" : " <-") + operand_text(program, operand);
+// " <-t2 f32[4] : t0 f32[4], arg1 f32[4]" for operands first..last-1, of which the first `results` are
+// written.
+std::string operands_text(const Program& program, const PlanCommand& command, size_t first, size_t results,
+                          size_t last) {
+  std::string line;
+  for (size_t k = first; k < first + results; ++k) {
+    const PlanOperand& operand = command.operands[k];
+    line += std::string(operand.reads() ? " <>" : " <-") + operand_text(program, operand);
   }
   line += " :";
-  for (const auto& operand : command.operands) {
-    if (!operand.writes()) line += " " + operand_text(program, operand) + ",";
-  }
+  for (size_t k = first + results; k < last; ++k)
+    line += " " + operand_text(program, command.operands[k]) + ",";
   line.pop_back();
-  if (const Layout* layout = command.slot->params) {
-    line += "  (";
-    for (int i = 0; i < layout->count; ++i)
-      line += (i > 0 ? " " : "") +
-              field_text(layout->fields[i], command.params.data() + layout->fields[i].offset);
-    line += ")";
-  }
-  if (command.tiles) line += tiles_text(*command.tiles);
   return line;
+}
+
+std::string fields_text(const Layout& layout, const unsigned char* params) {
+  std::string line = "  (";
+  for (int i = 0; i < layout.count; ++i)
+    line += (i > 0 ? " " : "") + field_text(layout.fields[i], params + layout.fields[i].offset);
+  return line + ")";
+}
+
+// "gemm <-t0 f32[8, 4] : ..  (activation=0 ..) then <-out0 f32[8, 4] : t0 f32[8, 4] {r0 = out0 = relu x0}"
+std::string command_text(const Program& program, const PlanCommand& command) {
+  std::string line = command.slot->name;
+  const size_t own = command.own_operands();
+  if (!command.tiles || own > 0) {
+    size_t results = 0;
+    while (results < own && command.operands[results].writes()) ++results;
+    line += operands_text(program, command, 0, results, own);
+  }
+  if (command.slot->params) line += fields_text(*command.slot->params, command.params.data());
+  if (!command.tiles) return line;
+  if (own > 0) line += " then";
+  return line + operands_text(program, command, own, command.tiles->output_count, command.operands.size()) +
+         tiles_text(*command.tiles);
 }
 
 // Conversions are no work of their own.
@@ -103,22 +120,29 @@ double size_of(const Operand& view) { return static_cast<double>(view.size()); }
 
 double flops_of(const PlanCommand& command) {
   if (command.operands.empty()) return 0;
-  if (command.tiles) return size_of(command.operands[0].view) * formulas_of(*command.tiles);
-  if (command.slot->flops == nullptr) return size_of(command.operands[0].view);
+  const size_t own = command.own_operands();
+  double total = 0;
+  if (command.tiles) total = size_of(command.operands[own].view) * formulas_of(*command.tiles);
+  if (own == 0) return total;
+  if (command.slot->flops == nullptr) return total + size_of(command.operands[0].view);
   std::vector<Operand> views;
-  for (const auto& operand : command.operands) views.push_back(operand.view);
+  for (size_t k = 0; k < own; ++k) views.push_back(command.operands[k].view);
   Command whole;
   whole.slot = command.slot;
   whole.operand_count = static_cast<int>(views.size());
   whole.operands = views.data();
   std::memcpy(whole.params, command.params.data(), kParamBytes);
-  return command.slot->flops(whole);
+  return total + command.slot->flops(whole);
 }
 
 double bytes_of(const PlanCommand& command) {
   double total = 0;
-  for (const auto& operand : command.operands) {
+  for (size_t k = 0; k < command.operands.size(); ++k) {
+    const PlanOperand& operand = command.operands[k];
     if (operand.buffer == kNoBuffer) continue;
+    // What the program reads of the slot's own result, and writes over it, has not left the cache.
+    const bool inner = k > 0 && k >= command.own_operands() && operand.buffer == command.operands[0].buffer;
+    if (command.tile_operands > 0 && inner) continue;
     // A broadcast axis is read once.
     double count = 1;
     for (int axis = 0; axis < operand.view.rank; ++axis)

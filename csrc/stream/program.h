@@ -44,13 +44,17 @@ struct PlanCommand {
   const Slot* slot = nullptr;
   std::vector<PlanOperand> operands;  // outputs first
   std::array<unsigned char, kParamBytes> params{};
-  // What a fused command computes.
+  // What a fused command computes; or what another one computes of its result besides (Traits::epilogue).
   std::shared_ptr<const TileProgram> tiles;
+  // Where the operands of the program begin: its outputs, then its inputs. The slot's own result among the
+  // inputs has the role of an output: nothing of it is read that was there before the command.
+  size_t tile_operands = 0;
   // Not 0 for what is computed again on purpose, to save memory.
   uint32_t repetition = 0;
   // Where JavaScript asked for it: 0 for unknown.
   uint64_t site = 0;
 
+  size_t own_operands() const { return tiles ? tile_operands : operands.size(); }
   template <class P>
   const P& param() const {
     return *reinterpret_cast<const P*>(params.data());

@@ -62,6 +62,7 @@ void Replay::add(const PlanCommand& source, const Program& program, const ArenaL
   command.operand_count = static_cast<int>(source.operands.size());
   std::memcpy(command.params, source.params.data(), kParamBytes);
   command.tiles = source.tiles.get();
+  command.tile_operands = static_cast<int>(source.tile_operands);
   if (source.tiles) tiles_.push_back(source.tiles);
   first_operand_.push_back(operands_.size());
   for (const auto& operand : source.operands) {
@@ -87,7 +88,7 @@ void Replay::add(const PlanCommand& source, const Program& program, const ArenaL
     operands_.push_back(view);
   }
   const int checked = source.slot->checked;
-  if (source.slot->check != nullptr && checked < command.operand_count) {
+  if (source.slot->check != nullptr && checked < command.own_operands()) {
     const int buffer = source.operands[static_cast<size_t>(checked)].buffer;
     if (buffer != kNoBuffer && program.buffers[static_cast<size_t>(buffer)].origin == Origin::kArgument)
       checks_.push_back({commands_.size(), source.site});

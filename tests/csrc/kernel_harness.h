@@ -64,10 +64,14 @@ class Buffer {
 };
 
 struct ThreadScratch {
-  std::vector<void*> blocks;
+  struct Grown {
+    void* memory = nullptr;
+    size_t bytes = 0;
+  };
+  std::vector<Grown> blocks;
   explicit ThreadScratch(int threads) : blocks(static_cast<size_t>(threads)) {}
   ~ThreadScratch() {
-    for (void* block : blocks) std::free(block);
+    for (const Grown& block : blocks) std::free(block.memory);
   }
 };
 
@@ -84,9 +88,11 @@ inline void run_tasks(void*, int count, int64_t tasks, stream::Threads::Body bod
 
 inline void* scratch_of(void* pool, int thread, size_t bytes) {
   auto& block = static_cast<ThreadScratch*>(pool)->blocks[static_cast<size_t>(thread)];
-  std::free(block);
-  block = std::aligned_alloc(64, (bytes + 127) / 64 * 64);
-  return block;
+  if (block.memory == nullptr || bytes > block.bytes) {
+    std::free(block.memory);
+    block = {std::aligned_alloc(64, (bytes + 127) / 64 * 64), bytes};
+  }
+  return block.memory;
 }
 
 // Returns the fault the kernel reported, if any.

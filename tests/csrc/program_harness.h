@@ -147,6 +147,7 @@ class TestProgram {
     command.operand_count = static_cast<int>(operands.size());
     command.operands = operands.data();
     command.tiles = source.tiles.get();
+    command.tile_operands = static_cast<int>(source.tile_operands);
     std::memcpy(command.params, source.params.data(), stream::kParamBytes);
     ThreadScratch scratch(threads);
     stream::Context context({&scratch, threads, &run_tasks, &scratch_of});

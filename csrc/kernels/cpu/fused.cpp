@@ -11,7 +11,7 @@ void run_fused(const stream::Command& command, stream::Context& context) {
   TileRunner runner;
   runner.prepare(*command.tiles, command.operands, command.operand_count);
   if (runner.size() == 0) return;
-  run_whole(context, runner, *command.tiles,
+  run_range(context, runner, 0, runner.size(),
             [&](int thread) { return context.scratch<char>(thread, runner.bytes()); });
 }
 

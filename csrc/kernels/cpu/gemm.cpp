@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/gemm_core.h"
 #include "kernels/cpu/gemm_thin.h"
+#include "kernels/cpu/tile_epilogue.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -82,28 +83,45 @@ void for_matrices(const Batch& batch, stream::Context& context, F&& body) {
   });
 }
 
-// f32 and f64.
-template <class T>
-void run_plain(const stream::Command& command, stream::Context& context) {
-  const Batch batch(command);
-  if (whole_matrices(batch, context)) {
-    const int64_t space = thread_space(product_at<T>(command, batch, 0));
-    for_matrices(batch, context, [&](int64_t index, int thread) {
-      const Plain<T> p = product_at<T>(command, batch, index);
-      const Thin form = thin_form(p);
-      if (form == Thin::kNone) return multiply_on_thread(context.scratch<T>(thread, space), p);
-      const ThinTiles<T> tiles(p, form);
-      for (int64_t tile = 0; tile < tiles.count; ++tile) multiply_thin(p, form, tiles, tile);
-    });
-    return;
+// Tells an epilogue of the elements of one matrix of the batch.
+struct Follow {
+  const TileEpilogue& epilogue;
+  const Batch& batch;
+  int64_t first;  // of the matrix in the result
+
+  HEBB_INLINE void operator()(int thread, int64_t row, int64_t rows, int64_t column, int64_t columns) const {
+    epilogue.run(thread, {first + row * batch.n + column, columns, rows, batch.n});
   }
-  for (int64_t index = 0; index < batch.count; ++index) {
-    const Plain<T> p = product_at<T>(command, batch, index);
-    const Thin form = thin_form(p);
-    if (form == Thin::kNone) {
-      multiply(context, p);
-      continue;
-    }
+};
+
+// Matrix `index`, on one thread.
+template <class T>
+void multiply_alone(const Batch& batch, const Plain<T>& p, T* space, const TileEpilogue& epilogue,
+                    int64_t index, int thread) {
+  const Follow follow{epilogue, batch, index * batch.m * batch.n};
+  const Thin form = thin_form(p);
+  if (form == Thin::kNone) {
+    return multiply_on_thread(space, p, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+      follow(thread, row, rows, column, columns);
+    });
+  }
+  const ThinTiles<T> tiles(p, form);
+  for (int64_t tile = 0; tile < tiles.count; ++tile) multiply_thin(p, form, tiles, tile);
+  follow(thread, 0, batch.m, 0, batch.n);
+}
+
+// Matrix `index`, on all threads.
+template <class T>
+void multiply_shared(stream::Context& context, const Batch& batch, const Plain<T>& p,
+                     const TileEpilogue& epilogue, int64_t index) {
+  const Follow follow{epilogue, batch, index * batch.m * batch.n};
+  const Thin form = thin_form(p);
+  if (form == Thin::kNone) {
+    const int64_t columns = p.n / grid_of(context, p).columns;
+    if (epilogue && (columns == p.n || columns >= kLongRun))
+      return multiply(context, p, static_cast<T*>(nullptr), follow);
+    multiply(context, p);
+  } else {
     // Thin products wait for memory: a quarter of the arithmetic takes as long.
     const ThinTiles<T> tiles(p, form);
     const int64_t run = 1 + kSerialWork / (4 * (tiles.work + 1)), tasks = pieces_of(tiles.count, run);
@@ -112,6 +130,24 @@ void run_plain(const stream::Command& command, stream::Context& context) {
       for (int64_t tile = task * run; tile < end; ++tile) multiply_thin(p, form, tiles, tile);
     });
   }
+  epilogue.run_behind(follow.first, batch.m * batch.n);
+}
+
+// f32 and f64.
+template <class T>
+void run_plain(const stream::Command& command, stream::Context& context) {
+  const Batch batch(command);
+  const TileEpilogue epilogue(command, context);
+  if (whole_matrices(batch, context)) {
+    const int64_t space = thread_space(product_at<T>(command, batch, 0));
+    for_matrices(batch, context, [&](int64_t index, int thread) {
+      multiply_alone(batch, product_at<T>(command, batch, index), context.scratch<T>(thread, space), epilogue,
+                     index, thread);
+    });
+    return;
+  }
+  for (int64_t index = 0; index < batch.count; ++index)
+    multiply_shared(context, batch, product_at<T>(command, batch, index), epilogue, index);
 }
 
 // A half result is summed in f32, so rows go through a buffer of at most this many elements (or one panel).
@@ -160,6 +196,7 @@ template <class S>
 void run_half(const stream::Command& command, stream::Context& context) {
   const Batch batch(command);
   const HalfRows<S> half{command, batch};
+  const TileEpilogue epilogue(command, context);
   const int64_t step = half.rows(), buffer = step * batch.n;
   const int64_t space = thread_space(half.product(0, 0, nullptr));
   if (whole_matrices(batch, context)) {
@@ -169,6 +206,7 @@ void run_half(const stream::Command& command, stream::Context& context) {
         const auto p = half.product(index, row, memory + space);
         multiply_on_thread(memory, p);
         for (int64_t i = 0; i < p.m; ++i) half.store(index, row + i, memory + space + i * batch.n);
+        epilogue.run(thread, {(index * batch.m + row) * batch.n, p.m * batch.n});
       }
     });
     return;
@@ -179,15 +217,18 @@ void run_half(const stream::Command& command, stream::Context& context) {
       const auto p = half.product(index, row, memory + space);
       multiply(context, p, memory);
       const int64_t run = 1 + 8192 / (batch.n + 1), tasks = (p.m + run - 1) / run;
-      context.parallel(tasks, [&](int64_t task, int) {
+      context.parallel(tasks, [&](int64_t task, int thread) {
         const int64_t end = (task + 1) * run < p.m ? (task + 1) * run : p.m;
         for (int64_t i = task * run; i < end; ++i) half.store(index, row + i, memory + space + i * batch.n);
+        const int64_t first = (index * batch.m + row + task * run) * batch.n;
+        epilogue.run(thread, {first, (end - task * run) * batch.n});
       });
     }
   }
 }
 
 void gemm_kernel(const stream::Command& command, stream::Context& context) {
+  if (command[0].size() == 0) return;
   switch (command[0].dtype) {
     case DType::kF64:
       return run_plain<double>(command, context);

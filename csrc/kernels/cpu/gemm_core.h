@@ -28,6 +28,8 @@
 //   multiply_on_thread(space, p);                          // this thread; space of thread_space(p) elements
 //   multiply(context, p, space);                           // all threads; thread_space(p) elements of thread
 //   0's scratch
+//   multiply(context, p, space, done);                     // tells of elements of C as soon as they are
+//   final
 //
 // multiply() uses context.scratch of every thread: a caller that keeps something in that of thread 0 asks for
 // thread_space(p) more and hands it over. k = 0 gives zeros (or C
@@ -256,8 +258,8 @@ void pack_block(const P& p, const BlockOf<T>& block) {
   }
 }
 
-template <class T, class P>
-void multiply_block(const P& p, const Part& part, const BlockOf<T>& block, T* space) {
+template <class T, class P, class F>
+void multiply_block(const P& p, const Part& part, const BlockOf<T>& block, T* space, const F& done) {
   T* edge = space + kTileRows * kBlockK + kSlack;
   const int64_t panels = pieces_of(part.rows, kTileRows);
   for (int64_t i = 0; i < panels; ++i) {
@@ -266,11 +268,13 @@ void multiply_block(const P& p, const Part& part, const BlockOf<T>& block, T* sp
     const Band<T> band{part.row + row, rows, p.a.panel(space, part.row + row, rows, block.k0, block.kc),
                        edge};
     for (int64_t panel = 0; panel < block.panels(); ++panel) multiply_tile(p, block, band, panel);
+    if (block.last) done(band.row, rows, block.n0, block.nc);
   }
 }
 
-template <class T, class P>
-void multiply_part(const P& p, const Part& part, T* space) {
+// done(row, rows, column, columns) for elements of C as soon as they are final.
+template <class T, class P, class F>
+void multiply_part(const P& p, const Part& part, T* space, const F& done) {
   const int64_t column_blocks = pieces_of(part.columns, kBlockN<T>);
   const int64_t k_blocks = p.k == 0 ? 1 : pieces_of(p.k, kBlockK);
   // Few rows would use a packed panel too rarely.
@@ -284,7 +288,7 @@ void multiply_part(const P& p, const Part& part, T* space) {
       const BlockOf<T> block{part.column + n0,    n1 - n0, k0, k1 - k0, first, last, in_place,
                              space + kOwnSpace<T>};
       pack_block(p, block);
-      multiply_block(p, part, block, space);
+      multiply_block(p, part, block, space, done);
     }
   }
 }
@@ -330,26 +334,39 @@ int64_t thread_space(const Product<T, A, B, C>& p) {
   return kOwnSpace<T> + (nc + kTileColumns<T> - 1) / kTileColumns<T> * kTileColumns<T> * kc + kSlack;
 }
 
-template <class T, class A, class B, class C>
-void multiply_on_thread(T* space, const Product<T, A, B, C>& p) {
-  multiply_part(p, Part{0, p.m, 0, p.n}, space);
+// Nobody waits for elements of C.
+struct Unwatched {
+  HEBB_INLINE void operator()(int64_t, int64_t, int64_t, int64_t) const {}
+  HEBB_INLINE void operator()(int, int64_t, int64_t, int64_t, int64_t) const {}
+};
+
+template <class T, class A, class B, class C, class F = Unwatched>
+void multiply_on_thread(T* space, const Product<T, A, B, C>& p, const F& done = {}) {
+  multiply_part(p, Part{0, p.m, 0, p.n}, space, done);
 }
 
+// One part where a second thread would not pay.
 template <class T, class A, class B, class C>
-void multiply(stream::Context& context, const Product<T, A, B, C>& p, T* space = nullptr) {
+Grid grid_of(const stream::Context& context, const Product<T, A, B, C>& p) {
+  if (context.threads() == 1 || p.m * p.n * (p.k + kStoreWork) < kSerialWork) return {};
+  return Grid::choose<T>(p.m, p.n, p.k, context.threads());
+}
+
+// done(thread, row, rows, column, columns), called by the thread that made these elements.
+template <class T, class A, class B, class C, class F = Unwatched>
+void multiply(stream::Context& context, const Product<T, A, B, C>& p, T* space = nullptr,
+              const F& done = {}) {
   const int64_t size = thread_space(p);
-  const auto space_of = [&](int thread) {
-    return thread == 0 && space ? space : context.scratch<T>(thread, size);
-  };
-  if (context.threads() == 1 || p.m * p.n * (p.k + kStoreWork) < kSerialWork)
-    return multiply_on_thread(space_of(0), p);
-  const Grid grid = Grid::choose<T>(p.m, p.n, p.k, context.threads());
+  const Grid grid = grid_of(context, p);
   context.parallel(grid.rows * grid.columns, [&](int64_t task, int thread) {
     const int64_t r = task % grid.rows, c = task / grid.rows;
     const int64_t row = cut(p.m, grid.rows, r, kTileRows), row_end = cut(p.m, grid.rows, r + 1, kTileRows);
     const int64_t column = cut(p.n, grid.columns, c, kTileColumns<T>);
     const int64_t column_end = cut(p.n, grid.columns, c + 1, kTileColumns<T>);
-    multiply_part(p, Part{row, row_end - row, column, column_end - column}, space_of(thread));
+    T* own = thread == 0 && space ? space : context.scratch<T>(thread, size);
+    multiply_part(
+        p, Part{row, row_end - row, column, column_end - column}, own,
+        [&](int64_t i, int64_t rows, int64_t j, int64_t columns) { done(thread, i, rows, j, columns); });
   });
 }
 

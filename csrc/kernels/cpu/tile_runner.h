@@ -66,10 +66,9 @@ class TileRunner {
 
   // Of the index space.
   HEBB_INLINE int64_t size() const { return walk_.size; }
-  HEBB_INLINE const Tiling& tiling() const { return tiling_; }
-  HEBB_INLINE int64_t start_of(int64_t tile) const {
-    return tile >= tiling_.count ? walk_.size : tiling_.start(tile, walk_.inner());
-  }
+  HEBB_INLINE int64_t longest_tile() const { return tiling_.length; }
+  // Passes over an element.
+  HEBB_INLINE int64_t work() const { return program_->instruction_count; }
   // Memory that a thread works in.
   HEBB_INLINE int64_t bytes() const { return tiles_ * tile_bytes_; }
 
@@ -193,19 +192,15 @@ class TileRunner {
   int64_t tile_bytes_;  // of each tile
 };
 
-// The parts of the whole index space that are worth a task: as long as that of a single cheap formula.
-HEBB_INLINE int64_t runner_grain(const TileRunner& runner, const stream::TileProgram& program) {
-  return task_grain(runner.tiling().length * most(1, program.instruction_count / 2));
-}
-
-// The whole index space, on all threads; memory(thread) has room for the runner.
+// Elements start..start+count-1, on all threads; memory(thread) has room for the runner. A task is as long as
+// that of a single cheap formula.
 template <class F>
-HEBB_INLINE void run_whole(stream::Context& context, const TileRunner& runner,
-                           const stream::TileProgram& program, F&& memory) {
-  const int64_t grain = runner_grain(runner, program);
-  context.parallel(ceil_div(runner.tiling().count, grain), [&](int64_t task, int thread) {
-    const int64_t start = runner.start_of(task * grain);
-    runner.run({start, runner.start_of((task + 1) * grain) - start}, memory(thread));
+HEBB_INLINE void run_range(stream::Context& context, const TileRunner& runner, int64_t start, int64_t count,
+                           F&& memory) {
+  const int64_t tile = runner.longest_tile(), size = tile * task_grain(tile * most(1, runner.work() / 2));
+  context.parallel(ceil_div(count, size), [&](int64_t task, int thread) {
+    const int64_t first = task * size;
+    runner.run({start + first, least(size, count - first)}, memory(thread));
   });
 }
 

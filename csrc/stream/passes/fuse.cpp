@@ -30,19 +30,6 @@ bool is_straight(const Operand& operand, const Operand& output) {
   return spread.rank == 0 || spread.strides[spread.rank - 1] <= 1;
 }
 
-bool may_fuse(const PlanCommand& command) {
-  const Traits& traits = command.slot->traits;
-  if (!(traits.elementwise || traits.conversion || traits.draws)) return false;
-  const PlanOperand& output = command.operands[0];
-  if (output.view.role != Role::kOut || !is_packed(output.view)) return false;
-  for (size_t k = 1; k < command.operands.size(); ++k) {
-    const PlanOperand& operand = command.operands[k];
-    if (operand.writes() || operand.buffer == output.buffer) return false;
-  }
-  const PlanOperand& first = command.operands[1];
-  return !traits.conversion || first.buffer == kNoBuffer || is_straight(first.view, output.view);
-}
-
 class Fuser {
  public:
   Fuser(const Program& program, const Slot& fused)
@@ -54,7 +41,7 @@ class Fuser {
   std::vector<PlanCommand> run() {
     for (size_t i = 0; i < program_.commands.size(); ++i) {
       const PlanCommand& command = program_.commands[i];
-      const int own = may_fuse(command) ? place(static_cast<int>(i)) : -1;
+      const int own = is_elementwise(command) ? place(static_cast<int>(i)) : -1;
       std::erase_if(open_, [&](int id) { return id != own && needs_before(group(id), command); });
     }
     return emit();
@@ -169,6 +156,19 @@ class Fuser {
 };
 
 }  // namespace
+
+bool is_elementwise(const PlanCommand& command) {
+  const Traits& traits = command.slot->traits;
+  if (!(traits.elementwise || traits.conversion || traits.draws)) return false;
+  const PlanOperand& output = command.operands[0];
+  if (output.view.role != Role::kOut || !is_packed(output.view)) return false;
+  for (size_t k = 1; k < command.operands.size(); ++k) {
+    const PlanOperand& operand = command.operands[k];
+    if (operand.writes() || operand.buffer == output.buffer) return false;
+  }
+  const PlanOperand& first = command.operands[1];
+  return !traits.conversion || first.buffer == kNoBuffer || is_straight(first.view, output.view);
+}
 
 void fuse_elementwise(Program& program, const Slot& fused) { program.commands = Fuser(program, fused).run(); }
 

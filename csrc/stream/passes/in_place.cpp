@@ -1,4 +1,6 @@
 // In-place results: two buffers of which one begins where the other ends become one.
+#include <algorithm>
+
 #include "stream/passes/passes.h"
 #include "stream/passes/usage.h"
 
@@ -6,14 +8,40 @@ namespace hebb::stream::passes {
 
 namespace {
 
+// The operands that may share memory: those of the slot, or of the tile program behind it.
+struct Range {
+  size_t first = 0;
+  size_t results = 0;  // the first that is no result
+};
+
+Range sharing(const PlanCommand& command) {
+  Range range;
+  if (command.tiles && (command.slot->traits.in_place || command.slot->traits.epilogue)) {
+    range.first = command.tile_operands;
+    range.results = range.first + command.tiles->output_count;
+  } else if (command.slot->traits.in_place) {
+    while (range.results < command.operands.size() && command.operands[range.results].writes())
+      ++range.results;
+  }
+  return range;
+}
+
+// The slot is not done with its own operands when its program runs.
+bool is_own(const PlanCommand& command, size_t own, int buffer) {
+  return std::any_of(command.operands.begin(), command.operands.begin() + static_cast<std::ptrdiff_t>(own),
+                     [&](const PlanOperand& operand) { return operand.buffer == buffer; });
+}
+
 // The input whose memory the result may take; null for none.
 const PlanOperand* dying_input(const Program& program, const PlanCommand& command, const PlanOperand& result,
                                int at, const std::vector<BufferUse>& uses) {
+  const size_t own = sharing(command).first;
+  if (is_own(command, own, result.buffer)) return nullptr;
   if (result.view.role != Role::kOut || !program.is_temporary(result.buffer) || !is_whole(program, result))
     return nullptr;
   if (uses[static_cast<size_t>(result.buffer)].writers.front() != at) return nullptr;
   for (const auto& input : command.operands) {
-    if (input.writes() || !program.is_temporary(input.buffer) ||
+    if (input.writes() || !program.is_temporary(input.buffer) || is_own(command, own, input.buffer) ||
         item_size(input.view.dtype) != item_size(result.view.dtype))
       continue;
     if (!is_whole(program, input) || input.view.size() != result.view.size()) continue;
@@ -41,9 +69,9 @@ void reuse_in_place(Program& program) {
     for (auto& operand : command.operands) {
       if (operand.buffer != kNoBuffer) operand.buffer = stands_for[static_cast<size_t>(operand.buffer)];
     }
-    if (!command.slot->traits.in_place) continue;
-    for (auto& result : command.operands) {
-      if (!result.writes()) break;
+    const Range range = sharing(command);
+    for (size_t k = range.first; k < range.results; ++k) {
+      PlanOperand& result = command.operands[k];
       const PlanOperand* input = dying_input(program, command, result, at, uses);
       if (input == nullptr) continue;
       const auto from = static_cast<size_t>(result.buffer), to = static_cast<size_t>(input->buffer);

@@ -24,6 +24,11 @@ void split_updates(Program& program);
 // slots that say how, are made again after the peak instead of kept across it.
 void rematerialise(Program& program, int64_t budget);
 
+// An element-wise command becomes the epilogue of the command that makes what it reads, where that one has
+// the trait: it runs over each piece of the result while that is in cache. A result that nothing else reads
+// lies where the program writes.
+void append_epilogues(Program& program);
+
 // A result takes the memory of an operand that dies with it, where its kernel allows.
 void reuse_in_place(Program& program);
 

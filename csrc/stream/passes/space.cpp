@@ -78,7 +78,7 @@ bool fold_into(const Space& space, Operand& operand) {
   for (int axis = space.rank - 1; axis >= 0; --axis) {
     const int64_t extent = space.shape[axis];
     if (at < length && runs[at].count == 1) ++at;
-    if (at == length || runs[at].count % extent != 0) return false;
+    if (at == length || extent == 0 || runs[at].count % extent != 0) return false;
     folded.shape[axis] = extent;
     folded.strides[axis] = runs[at].stride;
     runs[at].count /= extent;

@@ -23,7 +23,8 @@ bool is_packed(const Operand& operand);
 // stride 0.
 Operand spread_over(const Operand& operand, const Operand& output);
 
-// Gives a spread operand the shape of `space`, which has as many elements; false where no strides do that.
+// Gives a spread operand the shape of `space`, which has as many elements; false where no strides do that,
+// or where it has none.
 bool fold_into(const Space& space, Operand& operand);
 
 }  // namespace hebb::stream

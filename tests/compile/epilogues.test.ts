@@ -1,0 +1,72 @@
+// What becomes part of the command that makes its input: no element-wise command of a layer is left on its own.
+import { compile, gelu, noGrad, nn, optim, relu, seed, tensor } from 'hebb';
+import type { Tensor } from 'hebb';
+
+const numbers = (shape: readonly number[], index = 0): Tensor =>
+  tensor(
+    Float32Array.from(
+      { length: shape.reduce((a, b) => a * b, 1) },
+      (_, i) => ((i * 7919 + index) % 1009) / 504 - 1,
+    ),
+    { shape },
+  );
+
+/** The names of the commands that are run, and with `+` whether they have an epilogue. */
+function commandsOf(step: { explain(): readonly { readonly text: string }[] }): string[] {
+  const lines = (step.explain().at(-1)?.text ?? '').trim().split('\n');
+  return lines.map(line => `${/\d+ (\w+)/.exec(line)?.[1] ?? ''}${line.includes(' then <-') ? '+' : ''}`);
+}
+
+const elementwise = /^(fused|add|mul|relu|relu_grad|gelu|gelu_grad|dropout|copy)\+?$/;
+
+/** Runs `body` on `x` eagerly and compiled: the same bits; gives the compiled step's commands. */
+async function commandsWithEagerBits(body: (x: Tensor) => Tensor, x: Tensor): Promise<string[]> {
+  const step = compile(body);
+  seed(3);
+  const compiled = await (await step(x)).read();
+  seed(3);
+  expect(compiled).toEqual(await body(x).read());
+  return commandsOf(step);
+}
+
+test('a linear layer takes its ReLU', async () => {
+  const layer = new nn.Linear(70, 40);
+  const body = (x: Tensor): Tensor => noGrad(() => relu(layer.forward(x)));
+  expect(await commandsWithEagerBits(body, numbers([90, 70]))).toEqual(['gemm+']);
+});
+
+test('a linear layer takes its GELU, dropout and residual', async () => {
+  const layer = new nn.Linear(64, 64);
+  const dropout = new nn.Dropout(0.3);
+  const body = (x: Tensor): Tensor => noGrad(() => dropout.forward(gelu(layer.forward(x))).add(x));
+  expect(await commandsWithEagerBits(body, numbers([30, 64]))).toEqual(['gemm+']);
+});
+
+/** The commands of a training step. */
+async function trainingCommands(
+  model: nn.Module & { forward(x: Tensor): Tensor },
+  x: Tensor,
+): Promise<string[]> {
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+  const step = compile((input: Tensor) => {
+    const loss = model.forward(input).sum();
+    loss.backward();
+    optimizer.step();
+    return loss;
+  });
+  await step(x);
+  return commandsOf(step);
+}
+
+test('the gradient of an input takes the mask of the ReLU before it', async () => {
+  const model = nn.sequential(
+    new nn.Linear(20, 50),
+    new nn.ReLU(),
+    new nn.Linear(50, 30),
+    new nn.ReLU(),
+    new nn.Linear(30, 8),
+  );
+  const commands = await trainingCommands(model, numbers([64, 20]));
+  expect(commands.filter(name => name === 'gemm+')).toHaveLength(4);
+  expect(commands.filter(name => elementwise.test(name) && name !== 'copy')).toEqual([]);
+});
