@@ -30,10 +30,12 @@ double weight_grad_flops(const stream::Command& command) { return work(command[2
 
 }  // namespace
 
-stream::Slot conv2d{
-    .name = "conv2d", .traits = {.min_inputs = 2}, .params = &kConvLayout, .flops = &conv_flops};
+stream::Slot conv2d{.name = "conv2d",
+                    .traits = {.min_inputs = 2, .epilogue = true},
+                    .params = &kConvLayout,
+                    .flops = &conv_flops};
 stream::Slot conv2d_input_grad{.name = "conv2d_input_grad",
-                               .traits = {.min_inputs = 2},
+                               .traits = {.min_inputs = 2, .epilogue = true},
                                .params = &kConvLayout,
                                .flops = &input_grad_flops};
 stream::Slot conv2d_weight_grad{.name = "conv2d_weight_grad",

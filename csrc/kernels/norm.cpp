@@ -35,12 +35,14 @@ constexpr Layout kBatchNormUpdateLayout{"batch_norm_update", sizeof(BatchNormUpd
 
 }  // namespace
 
-stream::Slot layer_norm{"layer_norm", {.min_inputs = 1}, &kNormLayout};
-stream::Slot layer_norm_grad{"layer_norm_grad", {.min_inputs = 3}, &kLayerNormGradLayout};
-stream::Slot batch_norm{
-    .name = "batch_norm", .traits = {.min_inputs = 1}, .params = &kNormLayout, .again = &batch_norm_eval};
-stream::Slot batch_norm_eval{"batch_norm_eval", {.min_inputs = 3}, &kNormLayout};
-stream::Slot batch_norm_grad{"batch_norm_grad", {.min_inputs = 4}, &kNormLayout};
+stream::Slot layer_norm{"layer_norm", {.min_inputs = 1, .epilogue = true}, &kNormLayout};
+stream::Slot layer_norm_grad{"layer_norm_grad", {.min_inputs = 3, .epilogue = true}, &kLayerNormGradLayout};
+stream::Slot batch_norm{.name = "batch_norm",
+                        .traits = {.min_inputs = 1, .epilogue = true},
+                        .params = &kNormLayout,
+                        .again = &batch_norm_eval};
+stream::Slot batch_norm_eval{"batch_norm_eval", {.min_inputs = 3, .epilogue = true}, &kNormLayout};
+stream::Slot batch_norm_grad{"batch_norm_grad", {.min_inputs = 4, .epilogue = true}, &kNormLayout};
 stream::Slot batch_norm_update{"batch_norm_update", {.writes_state = true}, &kBatchNormUpdateLayout};
 
 }  // namespace hebb::kernels

@@ -70,3 +70,26 @@ test('the gradient of an input takes the mask of the ReLU before it', async () =
   expect(commands.filter(name => name === 'gemm+')).toHaveLength(4);
   expect(commands.filter(name => elementwise.test(name) && name !== 'copy')).toEqual([]);
 });
+
+test('a convolution and a batch normalisation take their ReLU', async () => {
+  const conv = new nn.Conv2d(3, 12, 3, { padding: 1 });
+  const norm = new nn.BatchNorm2d(3);
+  const body = (x: Tensor): Tensor => noGrad(() => relu(conv.forward(relu(norm.forward(x)))));
+  const commands = await commandsWithEagerBits(body, numbers([2, 9, 9, 3]));
+  expect(commands.filter(name => name !== 'batch_norm_update')).toEqual(['batch_norm+', 'conv2d+']);
+});
+
+test('no element-wise command of a convolutional block is left on its own', async () => {
+  const model = nn.sequential(
+    new nn.Conv2d(3, 16, 3, { padding: 1 }),
+    new nn.ReLU(),
+    new nn.Conv2d(16, 16, 3, { padding: 1 }),
+    new nn.BatchNorm2d(16),
+    new nn.ReLU(),
+    new nn.Conv2d(16, 8, 3, { padding: 1 }),
+  );
+  const commands = await trainingCommands(model, numbers([2, 9, 9, 3]));
+  const taken = commands.filter(name => name.endsWith('+')).sort();
+  expect(taken).toEqual(['batch_norm+', 'conv2d+', 'conv2d_input_grad+', 'conv2d_input_grad+']);
+  expect(commands.filter(name => elementwise.test(name) && name !== 'copy')).toEqual([]);
+});

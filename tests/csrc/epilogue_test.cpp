@@ -1,15 +1,13 @@
 // Kernels with an epilogue against the single commands, on every instruction set and number of threads.
 #include "epilogue_harness.h"
+#include "kernels/conv.h"
 #include "kernels/gemm.h"
+#include "kernels/norm.h"
 
 namespace hebb::testing {
 namespace {
 
 const DType kFloats[] = {DType::kF32, DType::kF64, DType::kF16, DType::kBF16};
-
-std::string case_name(const char* slot, DType dtype, int index) {
-  return std::string(slot) + " " + dtype_name(dtype) + " case " + std::to_string(index);
-}
 
 struct Matrices {
   int64_t batch, m, n, k;
@@ -55,8 +53,149 @@ TEST(epilogue_of_gemm) {
     for (const DType dtype : kFloats) {
       int index = 0;
       for (const Matrices& size : kMatrices) {
-        check_epilogues([&](TestProgram& made) { return add_gemm(made, size, dtype); },
-                        case_name("gemm", dtype, index++));
+        check_epilogues([&](TestProgram& made) { return add_gemm(made, size, dtype); }, dtype, "gemm",
+                        index++);
+      }
+    }
+  });
+}
+
+struct Convolution {
+  int64_t batch, height, width, channels;
+  int64_t outs, kernel, stride, before, groups, dilation;
+  bool bias = false;
+
+  int64_t extent(int64_t size) const {
+    return (size + 2 * before - dilation * (kernel - 1) - 1) / stride + 1;
+  }
+  Shape image() const { return {batch, height, width, channels}; }
+  Shape weight() const { return {outs, kernel, kernel, channels / groups}; }
+  Shape result() const { return {batch, extent(height), extent(width), outs}; }
+  kernels::ConvParams params() const {
+    return {{stride, stride},
+            {dilation, dilation},
+            {before, before},
+            groups,
+            bias ? kernels::kActivationRelu : kernels::kActivationNone,
+            bias};
+  }
+};
+
+// Blocks of rows and of images, panels shared by tasks, pixels as rows of a product, phases, groups,
+// depthwise ones, few channels.
+const Convolution kConvolutions[] = {
+    {2, 9, 11, 3, 20, 3, 1, 1, 1, 1, true}, {3, 20, 20, 16, 140, 3, 1, 1, 1, 1},
+    {1, 6, 6, 8, 300, 3, 1, 1, 1, 1},       {4, 10, 10, 150, 40, 1, 1, 0, 1, 1, true},
+    {2, 12, 13, 130, 7, 3, 2, 1, 1, 1},     {2, 12, 12, 6, 10, 3, 2, 1, 2, 1},
+    {1, 24, 24, 12, 12, 3, 1, 1, 12, 1},    {1, 9, 9, 5, 5, 3, 2, 1, 5, 1, true},
+    {2, 30, 31, 1, 9, 5, 2, 2, 1, 1},       {2, 14, 14, 4, 260, 3, 1, 2, 2, 2},
+    {70, 3, 3, 8, 9, 3, 1, 1, 1, 1}};
+
+PlanOperand add_conv(TestProgram& made, const Convolution& size, DType dtype) {
+  const auto y = made.temporary(size.result(), dtype);
+  std::vector<PlanOperand> operands{y, made.argument(size.image(), dtype),
+                                    made.argument(size.weight(), dtype)};
+  if (size.bias) operands.push_back(made.argument({size.outs}, dtype));
+  add_command(made, kernels::conv2d, operands, 1, size.params());
+  return y;
+}
+
+PlanOperand add_input_grad(TestProgram& made, const Convolution& size, DType dtype) {
+  const auto dx = made.temporary(size.image(), dtype);
+  auto params = size.params();
+  params.activation = kernels::kActivationNone;
+  params.has_bias = false;
+  add_command(made, kernels::conv2d_input_grad,
+              {dx, made.argument(size.result(), dtype), made.argument(size.weight(), dtype)}, 1, params);
+  return dx;
+}
+
+TEST(epilogue_of_convolution) {
+  for_each_isa([] {
+    for (const DType dtype : kFloats) {
+      int index = 0;
+      for (const Convolution& size : kConvolutions) {
+        check_epilogues([&](TestProgram& made) { return add_conv(made, size, dtype); }, dtype, "conv2d",
+                        index);
+        check_epilogues([&](TestProgram& made) { return add_input_grad(made, size, dtype); }, dtype,
+                        "conv2d_input_grad", index++);
+      }
+    }
+  });
+}
+
+const Shape kRows[] = {{1, 5}, {300, 7}, {70, 64}, {33, 300}, {1000, 3}, {3, 5000}, {0, 4}};
+
+using AddNorm = PlanOperand (*)(TestProgram& made, const Shape& shape, DType dtype);
+
+PlanOperand add_layer_norm(TestProgram& made, const Shape& shape, DType dtype) {
+  const DType c = compute_type(dtype);
+  const auto y = made.temporary(shape, dtype);
+  add_command(made, kernels::layer_norm,
+              {y, made.temporary({shape[0], 2}, c), made.argument(shape, dtype), made.argument({shape[1]}, c),
+               made.argument({shape[1]}, c)},
+              2, kernels::NormParams{1e-5, true, true});
+  return y;
+}
+
+PlanOperand add_layer_norm_grad(TestProgram& made, const Shape& shape, DType dtype) {
+  const DType c = compute_type(dtype);
+  const auto dx = made.temporary(shape, dtype);
+  add_command(made, kernels::layer_norm_grad,
+              {dx, made.output({shape[1]}, c), made.output({shape[1]}, c), made.argument(shape, dtype),
+               made.argument(shape, dtype), made.argument({shape[0], 2}, c), made.argument({shape[1]}, c)},
+              3, kernels::LayerNormGradParams{true, true});
+  return dx;
+}
+
+PlanOperand add_batch_norm(TestProgram& made, const Shape& shape, DType dtype) {
+  const DType c = compute_type(dtype);
+  const auto y = made.temporary(shape, dtype);
+  add_command(made, kernels::batch_norm,
+              {y, made.output({shape[1]}, c), made.output({shape[1]}, c), made.argument(shape, dtype),
+               made.argument({shape[1]}, c), made.argument({shape[1]}, c)},
+              3, kernels::NormParams{1e-5, true, true});
+  return y;
+}
+
+PlanOperand add_batch_norm_eval(TestProgram& made, const Shape& shape, DType dtype) {
+  const DType c = compute_type(dtype);
+  const auto y = made.temporary(shape, dtype);
+  const auto variance =
+      made.map(kernels::square, made.output({shape[1]}, c), {made.argument({shape[1]}, c)}, c);
+  add_command(made, kernels::batch_norm_eval,
+              {y, made.argument(shape, dtype), made.argument({shape[1]}, c), variance}, 1,
+              kernels::NormParams{1e-5, false, false});
+  return y;
+}
+
+PlanOperand add_batch_norm_grad(TestProgram& made, const Shape& shape, DType dtype) {
+  const DType c = compute_type(dtype);
+  const auto dx = made.temporary(shape, dtype);
+  const auto variance =
+      made.map(kernels::square, made.output({shape[1]}, c), {made.argument({shape[1]}, c)}, c);
+  add_command(made, kernels::batch_norm_grad,
+              {dx, made.output({shape[1]}, c), made.output({shape[1]}, c), made.argument(shape, dtype),
+               made.argument(shape, dtype), made.argument({shape[1]}, c), variance},
+              3, kernels::NormParams{1e-5, false, false});
+  return dx;
+}
+
+TEST(epilogue_of_norms) {
+  const std::pair<const char*, AddNorm> kNorms[] = {{"layer_norm", add_layer_norm},
+                                                    {"layer_norm_grad", add_layer_norm_grad},
+                                                    {"batch_norm", add_batch_norm},
+                                                    {"batch_norm_eval", add_batch_norm_eval},
+                                                    {"batch_norm_grad", add_batch_norm_grad}};
+  for_each_isa([&] {
+    for (const DType dtype : kFloats) {
+      for (const auto& [name, add] : kNorms) {
+        int index = 0;
+        for (const Shape& shape : kRows) {
+          const AddNorm producer = add;
+          check_epilogues([&](TestProgram& made) { return producer(made, shape, dtype); }, dtype, name,
+                          index++);
+        }
       }
     }
   });

@@ -28,7 +28,7 @@ void pack_forward(stream::Context& context, const T* weight, int64_t outs, int64
 template <class T>
 class Forward {
  public:
-  explicit Forward(const stream::Command& command)
+  Forward(const stream::Command& command, const TileEpilogue* epilogue)
       : g_(command[1], command[2], command[0], command.param<ConvParams>()) {
     for (int i = 0; i < 2; ++i) c_.axes[i] = g_.axis(i);
     c_.in = g_.images<T>(nullptr, 0);
@@ -40,7 +40,11 @@ class Forward {
     c_.out_image = g_.rows * c_.out_row;
     c_.relu = g_.params.activation == kActivationRelu;
     blocks_ = make_blocks<T>(c_.in, c_.axes, c_.rows, c_.columns, c_.depth() * c_.outs);
+    if (g_.depthwise() ? has_long_depthwise_runs(c_) : has_long_runs(c_, blocks_)) c_.epilogue = epilogue;
   }
+
+  // Whether run() leaves nothing for the epilogue to do.
+  bool has_run_epilogue() const { return c_.epilogue != nullptr; }
 
   void carve(Carver& carver, int threads) {
     packed_ = carver.take<T>(g_.depthwise() ? g_.taps() * g_.outs : packed_weights<T>(c_.outs, c_.depth()));
@@ -50,6 +54,7 @@ class Forward {
   void run(stream::Context& context, T* const* operands) {
     const T *x = operands[1], *weight = operands[2], *bias = g_.params.has_bias ? operands[3] : nullptr;
     c_.weights = packed_;
+    c_.result = operands[0];
     if (g_.depthwise()) {
       for (int64_t tap = 0; tap < g_.taps(); ++tap)
         for (int64_t o = 0; o < g_.outs; ++o) packed_[tap * g_.outs + o] = weight[o * g_.taps() + tap];
@@ -69,7 +74,7 @@ class Forward {
 
  private:
   Geometry g_;
-  Correlation<T> c_;
+  Correlation<T> c_{};
   Blocking blocks_;
   T* packed_ = nullptr;
   T* bands_ = nullptr;
@@ -78,7 +83,7 @@ class Forward {
 template <class T>
 class WeightGrad {
  public:
-  explicit WeightGrad(const stream::Command& command)
+  WeightGrad(const stream::Command& command, const TileEpilogue*)
       : g_(command[1], command[0], command[2], command.param<ConvParams>()) {
     if (empty()) return;
     const WeightSum<T> s = sum(nullptr, nullptr, nullptr, 0);
@@ -95,6 +100,8 @@ class WeightGrad {
     sums_ = carver.take<T>(sums_size_);
     bands_ = carver.take<T>(threads * band_size_);
   }
+
+  bool has_run_epilogue() const { return false; }
 
   void run(stream::Context& context, T* const* operands) {
     if (empty()) return zero_run(operands[0], g_.outs * g_.taps() * g_.depth);
@@ -126,11 +133,12 @@ class WeightGrad {
 template <class T, template <class> class Job>
 void execute(const stream::Command& command, stream::Context& context) {
   constexpr int kMost = 4;
-  Job<T> job(command);
+  const TileEpilogue epilogue(command, context);
   const bool half = is_half(command[0].dtype);
+  Job<T> job(command, epilogue && !half ? &epilogue : nullptr);
   T* operands[kMost];
   const auto carve = [&](Carver& carver) {
-    for (int i = 0; i < command.operand_count; ++i)
+    for (int i = 0; i < command.own_operands(); ++i)
       operands[i] = half ? carver.take<T>(command[i].size()) : command[i].as<T>();
     job.carve(carver, context.threads());
   };
@@ -140,12 +148,14 @@ void execute(const stream::Command& command, stream::Context& context) {
   carve(memory);
   if constexpr (sizeof(T) == sizeof(float)) {
     if (half) {
-      for (int i = 1; i < command.operand_count; ++i) widen(context, command[i], operands[i]);
+      for (int i = 1; i < command.own_operands(); ++i) widen(context, command[i], operands[i]);
       job.run(context, operands);
-      return narrow(context, operands[0], command[0]);
+      narrow(context, operands[0], command[0]);
+      return epilogue.run_behind(0, command[0].size());
     }
   }
   job.run(context, operands);
+  if (!job.has_run_epilogue()) epilogue.run_behind(0, command[0].size());
 }
 
 template <template <class> class Job>

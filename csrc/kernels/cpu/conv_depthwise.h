@@ -66,12 +66,21 @@ void depthwise_row(const Correlation<T>& c, int64_t n, int64_t y) {
   }
 }
 
+// Whether the outputs of a row lie in runs that an epilogue can follow.
+template <class T>
+HEBB_INLINE bool has_long_depthwise_runs(const Correlation<T>& c) {
+  return (c.outs == c.out_pixel ? c.columns * c.outs : c.outs) >= kLongRun;
+}
+
 // weights [tap, channel].
 template <class T>
 void correlate_depthwise(stream::Context& context, const Correlation<T>& c) {
   const int64_t size = c.columns * c.outs * (1 + c.axes[0].taps * c.axes[1].taps);
-  parallel_items(context, c.in.batch * c.rows, task_grain(size),
-                 [&](int64_t item, int) { depthwise_row(c, item / c.rows, item % c.rows); });
+  parallel_items(context, c.in.batch * c.rows, task_grain(size), [&](int64_t item, int thread) {
+    const int64_t n = item / c.rows, y = item % c.rows;
+    depthwise_row(c, n, y);
+    end_block(c, {n, n + 1, y, y + 1, 0, c.columns}, 0, c.outs, thread);
+  });
 }
 
 // sums[tap, channel] += sum over x of dy[x] in[x + tap], for kCount vectors of one tap of one row of windows.

@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/conv_band.h"
 #include "kernels/cpu/conv_tile.h"
+#include "kernels/cpu/tile_epilogue.h"
 #include "stream/context.h"
 
 namespace hebb::kernels::HEBB_ISA {
@@ -22,6 +23,8 @@ struct Correlation {
   const T* weights;                       // panels of kColumns outputs, [taps, taps, depth, panel]
   const T* bias;
   bool relu;
+  const TileEpilogue* epilogue;  // of the result that starts at `result`; null where none follows the blocks
+  const T* result;
 
   HEBB_INLINE int64_t depth() const { return axes[0].taps * axes[1].taps * in.depth; }
   HEBB_INLINE int64_t panels() const { return ceil_div(outs, kColumns<T>); }
@@ -124,21 +127,57 @@ void correlate_row(const Correlation<T>& c, const Band<T>& band, int64_t panel, 
   }
 }
 
+// How many tasks share the panels of a block.
+template <class T>
+HEBB_INLINE int64_t panel_groups(const Correlation<T>& c, const Blocking& blocks) {
+  return least(c.panels(), ceil_div(kEnoughTasks, blocks.count()));
+}
+
+// Whether the outputs of a task lie in runs that an epilogue can follow.
+template <class T>
+HEBB_INLINE bool has_long_runs(const Correlation<T>& c, const Blocking& blocks) {
+  const int64_t groups = panel_groups(c, blocks);
+  if (c.outs == c.out_pixel && groups == 1) return true;
+  return c.outs >= kLongRun && c.panels() / groups * kColumns<T> >= kLongRun;
+}
+
+// Outputs first..last-1 of all windows of a block are final.
+template <class T>
+void end_block(const Correlation<T>& c, const Block& block, int64_t first, int64_t last, int thread) {
+  if (!c.epilogue) return;
+  const int64_t row_size = block.columns() * c.out_pixel, images = block.n1 - block.n0;
+  const int64_t start =
+      c.out - c.result + block.n0 * c.out_image + block.y0 * c.out_row + block.x0 * c.out_pixel;
+  const bool whole_pixels = first == 0 && last == c.out_pixel;
+  if (whole_pixels && row_size * block.rows() == c.out_image)
+    return c.epilogue->run(thread, {start, c.out_image, images, c.out_image});
+  for (int64_t n = 0; n < images; ++n) {
+    const int64_t image = start + n * c.out_image;
+    if (whole_pixels) {
+      c.epilogue->run(thread, {image, row_size, block.rows(), c.out_row});
+      continue;
+    }
+    for (int64_t y = 0; y < block.rows(); ++y)
+      c.epilogue->run(thread, {image + y * c.out_row + first, last - first, block.columns(), c.out_pixel});
+  }
+}
+
 // `space` has block_space elements for each thread. Weights are packed.
 template <class T>
 void correlate(stream::Context& context, const Correlation<T>& c, const Blocking& blocks, T* space) {
   const int64_t per_thread = block_space<T>(blocks, c.axes, c.in.depth);
-  const int64_t panels = c.panels();
-  const int64_t groups = least(panels, ceil_div(kEnoughTasks, blocks.count()));
+  const int64_t panels = c.panels(), groups = panel_groups(c, blocks);
   context.parallel(blocks.count() * groups, [&](int64_t task, int thread) {
     const Block block = blocks.block(task / groups);
     const int64_t group = task % groups;
     Band<T> band{nullptr, 0, 0, c.in.depth};
     if (c.depth() > 0) band = take_band(c.in, c.axes, block, false, space + thread * per_thread);
-    for (int64_t panel = panels * group / groups; panel < panels * (group + 1) / groups; ++panel) {
+    const int64_t first = panels * group / groups, last = panels * (group + 1) / groups;
+    for (int64_t panel = first; panel < last; ++panel) {
       for (int64_t n = block.n0; n < block.n1; ++n)
         for (int64_t y = block.y0; y < block.y1; ++y) correlate_row(c, band, panel, block, n, y);
     }
+    end_block(c, block, first * kColumns<T>, least(c.outs, last * kColumns<T>), thread);
   });
 }
 

@@ -22,8 +22,9 @@ HEBB_INLINE void copy_run(T* to, const T* from, int count, int width) {
 template <class T>
 class InputGrad {
  public:
-  explicit InputGrad(const stream::Command& command)
-      : g_(command[0], command[2], command[1], command.param<ConvParams>()),
+  InputGrad(const stream::Command& command, const TileEpilogue* epilogue)
+      : epilogue_(epilogue),
+        g_(command[0], command[2], command[1], command.param<ConvParams>()),
         thin_(!g_.depthwise() && g_.axis(1).gap == 1 && thin_channels<T>(g_.size[1], g_.depth)) {
     if (thin_) {
       for_rows([&](const Phase& down, int64_t) {
@@ -31,15 +32,23 @@ class InputGrad {
         packed_size_ = most(packed_size_, r.packed());
         band_size_ = r.thread_space();
       });
+      // Groups lie between each other.
+      if (g_.params.groups > 1 || g_.width * g_.depth < kLongRun) epilogue_ = nullptr;
       return;
     }
+    bool long_runs = true;
     for_phases([&](const Phase& down, const Phase& across, int64_t, int64_t) {
       const Correlation<T> c = correlation(down, across);
+      long_runs = long_runs && (g_.depthwise() ? has_long_depthwise_runs(c) : has_long_runs(c, blocking(c)));
       packed_size_ =
           most(packed_size_, g_.depthwise() ? g_.taps() * g_.outs : packed_weights<T>(c.outs, c.depth()));
       if (!g_.depthwise()) band_size_ = most(band_size_, block_space<T>(blocking(c), c.axes, c.in.depth));
     });
+    if (!long_runs) epilogue_ = nullptr;
   }
+
+  // Whether run() leaves nothing for the epilogue to do.
+  bool has_run_epilogue() const { return epilogue_ != nullptr; }
 
   void carve(Carver& carver, int threads) {
     packed_ = carver.take<T>(packed_size_);
@@ -48,6 +57,7 @@ class InputGrad {
 
   void run(stream::Context& context, T* const* operands) {
     const T *dy = operands[1], *weight = operands[2];
+    result_ = operands[0];
     if (thin_) return run_thin(context, operands[0], dy, weight);
     for_phases([&](const Phase& down, const Phase& across, int64_t y, int64_t x) {
       Correlation<T> c = correlation(down, across);
@@ -100,6 +110,8 @@ class InputGrad {
     r.out_row = g_.params.stride[0] * g_.width * g_.channels;
     r.out_image = g_.height * g_.width * g_.channels;
     r.weights = packed_;
+    r.epilogue = epilogue_;
+    r.result = result_;
     return r;
   }
 
@@ -131,6 +143,8 @@ class InputGrad {
     c.out_row = g_.params.stride[0] * g_.width * g_.channels;
     c.out_image = g_.height * g_.width * g_.channels;
     c.weights = packed_;
+    c.epilogue = epilogue_;
+    c.result = result_;
     return c;
   }
 
@@ -172,6 +186,8 @@ class InputGrad {
     });
   }
 
+  const TileEpilogue* epilogue_;
+  const T* result_ = nullptr;
   Geometry g_;
   bool thin_;  // few channels: whole rows of dx at a time
   int64_t packed_size_ = 0, band_size_ = 0;

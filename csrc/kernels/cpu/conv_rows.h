@@ -19,7 +19,9 @@ struct RowSum {
   int64_t width, depth;        // of dx
   T* out;
   int64_t out_image, out_row, out_pixel;
-  const T* weights;  // panels of kColumns of [v, c]: [u, o, panel]
+  const T* weights;              // panels of kColumns of [v, c]: [u, o, panel]
+  const TileEpilogue* epilogue;  // of dx, which starts at `result`; null where none follows the rows
+  const T* result;
 
   HEBB_INLINE int64_t run() const { return taps * depth; }
   HEBB_INLINE int64_t packed() const { return packed_weights<T>(run(), down.taps * in.depth); }
@@ -87,13 +89,23 @@ void sum_row(const RowSum<T>& r, int64_t n, int64_t y, T* space) {
     for (int64_t c = 0; c < r.depth; ++c) to[c] = from[c];
 }
 
+// Row y of image n is final: its pixels are next to each other.
+template <class T>
+void end_row(const RowSum<T>& r, int64_t n, int64_t y, int thread) {
+  if (!r.epilogue) return;
+  const int64_t start = r.out - r.result + n * r.out_image + y * r.out_row;
+  r.epilogue->run(thread, {start, r.width * r.depth});
+}
+
 // `space` has thread_space() elements for each thread. Weights are packed.
 template <class T>
 void sum_rows(stream::Context& context, const RowSum<T>& r, T* space) {
   const int64_t work = (r.down.taps * r.in.depth * r.in.width + r.width) * r.run();
   parallel_items(context, r.in.batch * r.rows, most(1, kBlockWork / 8 / most(1, work)),
                  [&](int64_t item, int thread) {
-                   sum_row(r, item / r.rows, item % r.rows, space + thread * r.thread_space());
+                   const int64_t n = item / r.rows, y = item % r.rows;
+                   sum_row(r, n, y, space + thread * r.thread_space());
+                   end_row(r, n, y, thread);
                  });
 }
 

@@ -29,8 +29,13 @@ void run_layer_norm(const Command& command, Context& context) {
   const C* bias = next_if<C>(command, params.bias, at);
   E* y = command[0].as<E>();
   C* stats = command[1].as<C>();
-  parallel_items(context, rows, task_grain(n), [&](int64_t row, int) {
-    layer_norm_row(x + row * n, y + row * n, n, weight, bias, params.eps, stats + 2 * row);
+  const TileEpilogue epilogue(command, context);
+  const int64_t piece = rows_of_piece(n);
+  parallel_items(context, ceil_div(rows, piece), task_grain(piece * n), [&](int64_t item, int thread) {
+    const int64_t first = item * piece, last = least(rows, first + piece);
+    for (int64_t row = first; row < last; ++row)
+      layer_norm_row(x + row * n, y + row * n, n, weight, bias, params.eps, stats + 2 * row);
+    epilogue.run(thread, {first * n, (last - first) * n});
   });
 }
 
@@ -47,10 +52,12 @@ void run_layer_norm_grad(const Command& command, Context& context) {
                           params.weight ? command[in + 3].as<const C>() : nullptr,
                           n};
   const int64_t parts = ceil_div(rows, kPartRows);
+  const TileEpilogue epilogue(command, context);
   C* sums = params.sums ? context.scratch<C>(0, most(1, parts * 2 * n)) : nullptr;
-  parallel_items(context, parts, task_grain(kPartRows * n), [&](int64_t part, int) {
-    layer_norm_grad_part(grad, part * kPartRows, least(rows, (part + 1) * kPartRows),
-                         sums ? sums + part * 2 * n : nullptr);
+  parallel_items(context, parts, task_grain(kPartRows * n), [&](int64_t part, int thread) {
+    const int64_t first = part * kPartRows, last = least(rows, first + kPartRows);
+    layer_norm_grad_part(grad, first, last, sums ? sums + part * 2 * n : nullptr);
+    epilogue.run(thread, {first * n, (last - first) * n});
   });
   if (!sums) return;
   add_parts(context, sums, parts, 2 * n, n, command[1].as<C>());
@@ -64,8 +71,9 @@ struct Columns {
 };
 
 template <class E, class C = Compute<E>>
-void normalise(Context& context, const Cut& cut, const E* x, E* y, Columns<C> columns) {
-  each_wide_vector<C>(context, cut, [&](int64_t offset, Span<C> span) {
+void normalise(Context& context, const Cut& cut, const TileEpilogue& epilogue, const E* x, E* y,
+               Columns<C> columns) {
+  each_wide_vector<C>(context, cut, epilogue, [&](int64_t offset, Span<C> span) {
     const V<C> d = span.of(x + offset) - span.of(columns.mean);
     span.put(y + offset, fma(d, span.of(columns.scale), span.of(columns.shift)));
   });
@@ -97,8 +105,9 @@ void run_batch_norm(const Command& command, Context& context) {
   const C* weight = next_if<C>(command, params.weight, at);
   const C* bias = next_if<C>(command, params.bias, at);
   C *mean = command[1].as<C>(), *variance = command[2].as<C>();
+  const TileEpilogue epilogue(command, context);
   column_moments(context, cut, x, mean, variance);
-  normalise(context, cut, x, command[0].as<E>(),
+  normalise(context, cut, epilogue, x, command[0].as<E>(),
             columns_of(context, cut, mean, variance, weight, bias, params.eps));
 }
 
@@ -110,8 +119,9 @@ void run_batch_norm_eval(const Command& command, Context& context) {
   int at = 4;
   const C* weight = next_if<C>(command, params.weight, at);
   const C* bias = next_if<C>(command, params.bias, at);
+  const TileEpilogue epilogue(command, context);
   normalise(
-      context, cut, command[1].as<const E>(), command[0].as<E>(),
+      context, cut, epilogue, command[1].as<const E>(), command[0].as<E>(),
       columns_of(context, cut, command[2].as<const C>(), command[3].as<const C>(), weight, bias, params.eps));
 }
 
@@ -151,7 +161,7 @@ struct BatchGrad {
 // dx = weight scale (dy - mean(dy) - hat mean(dy hat)) with hat = (x - mean) scale, as
 // (dy weight scale - pull) - (x - mean) turn
 template <class E, class C = Compute<E>>
-void batch_norm_dx(Context& context, const Cut& cut, const BatchGrad<E>& grad) {
+void batch_norm_dx(Context& context, const Cut& cut, const TileEpilogue& epilogue, const BatchGrad<E>& grad) {
   C* memory = context.scratch<C>(0, 4 * cut.width);
   C *mean = memory, *scales = mean + cut.width, *pull = scales + cut.width, *turn = pull + cut.width;
   const double rows = static_cast<double>(cut.rows);
@@ -163,7 +173,7 @@ void batch_norm_dx(Context& context, const Cut& cut, const BatchGrad<E>& grad) {
     turn[c] = scales[c] * scale * static_cast<C>(static_cast<double>(grad.dweight[c]) / rows);
   }
   repeat(cut, memory, 4);
-  each_wide_vector<C>(context, cut, [&](int64_t offset, Span<C> span) {
+  each_wide_vector<C>(context, cut, epilogue, [&](int64_t offset, Span<C> span) {
     const V<C> level = span.of(grad.dy + offset) * span.of(scales) - span.of(pull);
     const V<C> d = span.of(grad.x + offset) - span.of(mean);
     span.put(grad.dx + offset, fnma(d, span.of(turn), level));
@@ -186,6 +196,7 @@ void run_batch_norm_grad(const Command& command, Context& context) {
                           command[1].as<C>(),
                           command[2].as<C>(),
                           params.eps};
+  const TileEpilogue epilogue(command, context);
   double* parts = context.scratch<double>(0, most(1, cut.parts * 2 * cut.channels));
   parallel_items(context, cut.parts * cut.blocks, task_grain(kPartElements), [&](int64_t item, int) {
     const int64_t part = item / cut.blocks;
@@ -196,7 +207,7 @@ void run_batch_norm_grad(const Command& command, Context& context) {
   for (int64_t c = 0; c < cut.channels; ++c) {
     grad.dweight[c] *= 1 / root(grad.variance[c] + static_cast<C>(params.eps));
   }
-  batch_norm_dx(context, cut, grad);
+  batch_norm_dx(context, cut, epilogue, grad);
 }
 
 // kept (1 - share) + fresh share; the variance of the batch is made unbiased before.

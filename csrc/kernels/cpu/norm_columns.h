@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/cpu/row.h"
+#include "kernels/cpu/tile_epilogue.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -179,13 +180,17 @@ void column_moments(stream::Context& context, const Cut& cut, const E* x, C* mea
                  [&](int64_t item, int) { join_moments(cut, parts, item * kJoinColumns, mean, variance); });
 }
 
-// f(offset, span) for every vector of every wide row, `offset` being where its row starts.
+// f(offset, span) for every vector of every wide row, `offset` being where its row starts; the epilogue
+// follows.
 template <class C, class F>
-HEBB_INLINE void each_wide_vector(stream::Context& context, const Cut& cut, F&& f) {
-  const int64_t wide_rows = cut.wide_rows(), size = cut.rows * cut.channels;
-  parallel_items(context, wide_rows, task_grain(cut.width), [&](int64_t row, int) {
-    const int64_t offset = row * cut.width;
-    each_vector<C>(0, least(cut.width, size - offset), [&](Span<C> span) { f(offset, span); });
+HEBB_INLINE void each_wide_vector(stream::Context& context, const Cut& cut, const TileEpilogue& epilogue,
+                                  F&& f) {
+  const int64_t size = cut.rows * cut.channels, piece = rows_of_piece(cut.width) * cut.width;
+  parallel_items(context, ceil_div(size, piece), task_grain(piece), [&](int64_t item, int thread) {
+    const int64_t first = item * piece, last = least(size, first + piece);
+    for (int64_t offset = first; offset < last; offset += cut.width)
+      each_vector<C>(0, least(cut.width, last - offset), [&](Span<C> span) { f(offset, span); });
+    epilogue.run(thread, {first, last - first});
   });
 }
 

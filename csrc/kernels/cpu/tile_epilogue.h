@@ -11,6 +11,9 @@ namespace {
 // Shorter runs of a result cost more calls than the cache saves: the program then follows behind the whole.
 constexpr int64_t kLongRun = 128;
 
+// Rows of `width` elements that stay in the first cache until an epilogue has followed.
+HEBB_INLINE int64_t rows_of_piece(int64_t width) { return most(1, 4096 / most(1, width)); }
+
 // Made before the kernel asks for scratch. False where the command has no program, or no elements.
 class TileEpilogue {
  public:
