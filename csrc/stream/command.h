@@ -17,6 +17,7 @@ namespace hebb::stream {
 
 class Context;
 struct Command;
+struct Slot;
 struct TileProgram;
 
 inline constexpr int kRank = 8;
@@ -31,6 +32,8 @@ struct Operand {
   DType dtype = DType::kF32;
   Role role = Role::kIn;
   uint8_t rank = 0;
+  // The memory holds a form of the kernels' own in place of the view: see Packing.
+  bool in_panels = false;
   int64_t shape[kRank] = {};
   int64_t strides[kRank] = {};  // in elements
 
@@ -62,6 +65,16 @@ struct Layout {
 };
 
 using Kernel = void (*)(const Command& command, Context& context);
+
+// An input that a kernel would bring into panels at every call. The command may be given the panels instead:
+// the same operand with `in_panels` set, over what `slot` writes (the panels, then `source`).
+struct Packing {
+  int operand = -1;  // none: it is read as it lies
+  const Slot* slot = nullptr;
+  Operand source;  // the operand seen as matrices [matrices, k, columns]; starts where it starts
+  DType dtype = DType::kF32;
+  int64_t size = 0;  // of the panels, in elements of `dtype`; follows from shape, dtype and instruction set
+};
 
 // One formula over contiguous tiles in the compute type: eager element-wise kernels run one, fused programs
 // several. out is of the compute type, or uint8_t where the slot is a predicate. Where the slot draws, the
@@ -103,6 +116,8 @@ struct Slot {
   // For a guard: the operand whose contents may be bad, and a kernel that looks at that operand alone.
   int checked = -1;
   Kernel check = nullptr;
+  // What the kernel would pack; filled with the kernel, whose instruction set it depends on.
+  Packing (*packing)(const Command& command) = nullptr;
   // Filled at load with the best instruction set; an empty one means the device has no kernel.
   Kernel cpu = nullptr;
   Kernel cuda = nullptr;

@@ -4,26 +4,15 @@
 #include "kernels/cpu/conv_depthwise.h"
 #include "kernels/cpu/conv_input.h"
 #include "kernels/cpu/conv_weight.h"
-#include "kernels/cpu/gemm_pack.h"
+#include "kernels/cpu/panels.h"
 #include "kernels/cpu/widen.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
 namespace conv {
 
-// Weights [out, taps, depth] of a group into panels [depth of a tap.., panel]: rows become columns.
-template <class T>
-void pack_forward(stream::Context& context, const T* weight, int64_t outs, int64_t depth, T* packed) {
-  context.parallel(ceil_div(outs, kColumns<T>), [&](int64_t panel, int) {
-    const T* rows[kColumns<T>];
-    const int width = panel_vectors<T>(outs, panel) * V<T>::kWidth;
-    for (int j = 0; j < width; ++j) {
-      const int64_t o = panel * kColumns<T> + j;
-      rows[j] = o < outs ? weight + o * depth : nullptr;
-    }
-    tile::interleave(packed + panel * kColumns<T> * depth, width, rows, width, depth);
-  });
-}
+// Weights [out, taps, depth] of a group are packed as those of a matrix product.
+static_assert(kColumns<float> == tile::kTileColumns<float> && kColumns<double> == tile::kTileColumns<double>);
 
 template <class T>
 class Forward {
@@ -41,19 +30,21 @@ class Forward {
     c_.relu = g_.params.activation == kActivationRelu;
     blocks_ = make_blocks<T>(c_.in, c_.axes, c_.rows, c_.columns, c_.depth() * c_.outs);
     if (g_.depthwise() ? has_long_depthwise_runs(c_) : has_long_runs(c_, blocks_)) c_.epilogue = epilogue;
+    in_panels_ = command[2].in_panels;
   }
 
   // Whether run() leaves nothing for the epilogue to do.
   bool has_run_epilogue() const { return c_.epilogue != nullptr; }
 
   void carve(Carver& carver, int threads) {
-    packed_ = carver.take<T>(g_.depthwise() ? g_.taps() * g_.outs : packed_weights<T>(c_.outs, c_.depth()));
+    const int64_t packed = g_.depthwise() ? g_.taps() * g_.outs : packed_weights<T>(c_.outs, c_.depth());
+    packed_ = carver.take<T>(in_panels_ ? 0 : packed);
     bands_ = carver.take<T>(g_.depthwise() ? 0 : threads * block_space<T>(blocks_, c_.axes, g_.depth));
   }
 
   void run(stream::Context& context, T* const* operands) {
     const T *x = operands[1], *weight = operands[2], *bias = g_.params.has_bias ? operands[3] : nullptr;
-    c_.weights = packed_;
+    c_.weights = in_panels_ ? weight : packed_;
     c_.result = operands[0];
     if (g_.depthwise()) {
       for (int64_t tap = 0; tap < g_.taps(); ++tap)
@@ -67,7 +58,10 @@ class Forward {
       c_.in = g_.images(x, group);
       c_.out = operands[0] + group * c_.outs;
       c_.bias = bias ? bias + group * c_.outs : nullptr;
-      pack_forward(context, weight + group * c_.outs * c_.depth(), c_.outs, c_.depth(), packed_);
+      if (!in_panels_) {
+        const tile::Panels<T> panels{packed_, c_.outs, 1, c_.depth()};
+        panels.pack(context, weight + group * c_.outs * c_.depth(), 0, 1, c_.depth());
+      }
       correlate(context, c_, blocks_, bands_);
     }
   }
@@ -76,6 +70,7 @@ class Forward {
   Geometry g_;
   Correlation<T> c_{};
   Blocking blocks_;
+  bool in_panels_;
   T* packed_ = nullptr;
   T* bands_ = nullptr;
 };
@@ -136,10 +131,12 @@ void execute(const stream::Command& command, stream::Context& context) {
   const TileEpilogue epilogue(command, context);
   const bool half = is_half(command[0].dtype);
   Job<T> job(command, epilogue && !half ? &epilogue : nullptr);
+  // Panels are of T already.
+  const auto converted = [&](int i) { return half && !command[i].in_panels; };
   T* operands[kMost];
   const auto carve = [&](Carver& carver) {
     for (int i = 0; i < command.own_operands(); ++i)
-      operands[i] = half ? carver.take<T>(command[i].size()) : command[i].as<T>();
+      operands[i] = converted(i) ? carver.take<T>(command[i].size()) : command[i].as<T>();
     job.carve(carver, context.threads());
   };
   Carver needed{nullptr};
@@ -148,7 +145,9 @@ void execute(const stream::Command& command, stream::Context& context) {
   carve(memory);
   if constexpr (sizeof(T) == sizeof(float)) {
     if (half) {
-      for (int i = 1; i < command.own_operands(); ++i) widen(context, command[i], operands[i]);
+      for (int i = 1; i < command.own_operands(); ++i) {
+        if (converted(i)) widen(context, command[i], operands[i]);
+      }
       job.run(context, operands);
       narrow(context, operands[0], command[0]);
       return epilogue.run_behind(0, command[0].size());
@@ -164,10 +163,21 @@ void run_conv(const stream::Command& command, stream::Context& context) {
   execute<float, Job>(command, context);
 }
 
+// The weight of a convolution of one group as a matrix [taps depth, outs].
+stream::Packing forward_packing(const stream::Command& command) {
+  const Geometry g(command[1], command[2], command[0], command.param<ConvParams>());
+  if (g.params.groups != 1) return {};
+  const int64_t depth = g.taps() * g.depth, rows = g.batch * g.rows * g.columns;
+  const int64_t shape[] = {1, depth, g.outs}, strides[] = {0, 1, depth};
+  return command[0].dtype == DType::kF64 ? tile::packing_of<double>(2, command[2], rows, shape, strides)
+                                         : tile::packing_of<float>(2, command[2], rows, shape, strides);
+}
+
 }  // namespace conv
 }  // namespace
 
 void fill_conv() {
+  kernels::conv2d.packing = &conv::forward_packing;
   kernels::conv2d.cpu = &conv::run_conv<conv::Forward>;
   kernels::conv2d_input_grad.cpu = &conv::run_conv<conv::InputGrad>;
   kernels::conv2d_weight_grad.cpu = &conv::run_conv<conv::WeightGrad>;

@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/gemm_core.h"
 #include "kernels/cpu/gemm_thin.h"
+#include "kernels/cpu/panels.h"
 #include "kernels/cpu/tile_epilogue.h"
 
 namespace hebb::kernels::HEBB_ISA {
@@ -51,8 +52,20 @@ struct Batch {
   }
 };
 
+// The operand B as it lies in memory, or in panels, which all matrices share.
+template <class T, class S>
+MatrixB<T, S> right_side(const stream::Command& command, const Batch& batch, int64_t offset,
+                         const MatrixB<T, S>*) {
+  return {command[2].as<S>() + offset, batch.b_k, batch.b_column};
+}
 template <class T>
-Plain<T> product_at(const stream::Command& command, const Batch& batch, int64_t index) {
+PanelB<T> right_side(const stream::Command& command, const Batch& batch, int64_t, const PanelB<T>*) {
+  return {command[2].as<T>(), batch.k};
+}
+
+template <class T, class B>
+Product<T, MatrixA<T>, B, MatrixC<T>> product_at(const stream::Command& command, const Batch& batch,
+                                                 int64_t index) {
   const auto& params = command.param<GemmParams>();
   int64_t a, b;
   batch.offsets(index, &a, &b);
@@ -60,7 +73,7 @@ Plain<T> product_at(const stream::Command& command, const Batch& batch, int64_t 
           batch.n,
           batch.k,
           {command[1].as<T>() + a, batch.a_row, batch.a_k},
-          {command[2].as<T>() + b, batch.b_k, batch.b_column},
+          right_side(command, batch, b, static_cast<const B*>(nullptr)),
           {command[0].as<T>() + index * batch.m * batch.n, batch.n},
           {false, params.has_bias ? command[3].as<T>() : nullptr, params.activation}};
 }
@@ -94,66 +107,83 @@ struct Follow {
   }
 };
 
-// Matrix `index`, on one thread.
+// Where p is thin, computes it on this thread, or else with all.
 template <class T>
-void multiply_alone(const Batch& batch, const Plain<T>& p, T* space, const TileEpilogue& epilogue,
-                    int64_t index, int thread) {
-  const Follow follow{epilogue, batch, index * batch.m * batch.n};
+bool multiply_if_thin(const Plain<T>& p) {
   const Thin form = thin_form(p);
-  if (form == Thin::kNone) {
-    return multiply_on_thread(space, p, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
-      follow(thread, row, rows, column, columns);
-    });
-  }
+  if (form == Thin::kNone) return false;
   const ThinTiles<T> tiles(p, form);
   for (int64_t tile = 0; tile < tiles.count; ++tile) multiply_thin(p, form, tiles, tile);
-  follow(thread, 0, batch.m, 0, batch.n);
+  return true;
+}
+template <class T>
+bool multiply_if_thin(stream::Context& context, const Plain<T>& p) {
+  const Thin form = thin_form(p);
+  if (form == Thin::kNone) return false;
+  // Thin products wait for memory: a quarter of the arithmetic takes as long.
+  const ThinTiles<T> tiles(p, form);
+  const int64_t run = 1 + kSerialWork / (4 * (tiles.work + 1)), tasks = pieces_of(tiles.count, run);
+  context.parallel(tasks, [&](int64_t task, int) {
+    const int64_t end = (task + 1) * run < tiles.count ? (task + 1) * run : tiles.count;
+    for (int64_t tile = task * run; tile < end; ++tile) multiply_thin(p, form, tiles, tile);
+  });
+  return true;
+}
+
+// What is in panels is not thin.
+template <class P>
+inline constexpr bool kMayBeThin = !kIsPanels<decltype(P::b)>;
+
+// Matrix `index`, on one thread.
+template <class T, class P>
+void multiply_alone(const Batch& batch, const P& p, T* space, const TileEpilogue& epilogue, int64_t index,
+                    int thread) {
+  const Follow follow{epilogue, batch, index * batch.m * batch.n};
+  if constexpr (kMayBeThin<P>) {
+    if (multiply_if_thin(p)) return follow(thread, 0, batch.m, 0, batch.n);
+  }
+  multiply_on_thread(space, p, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    follow(thread, row, rows, column, columns);
+  });
 }
 
 // Matrix `index`, on all threads.
-template <class T>
-void multiply_shared(stream::Context& context, const Batch& batch, const Plain<T>& p,
-                     const TileEpilogue& epilogue, int64_t index) {
+template <class T, class P>
+void multiply_shared(stream::Context& context, const Batch& batch, const P& p, const TileEpilogue& epilogue,
+                     int64_t index) {
   const Follow follow{epilogue, batch, index * batch.m * batch.n};
-  const Thin form = thin_form(p);
-  if (form == Thin::kNone) {
+  bool done = false;
+  if constexpr (kMayBeThin<P>) done = multiply_if_thin(context, p);
+  if (!done) {
     const int64_t columns = p.n / grid_of(context, p).columns;
     if (epilogue && (columns == p.n || columns >= kLongRun))
       return multiply(context, p, static_cast<T*>(nullptr), follow);
     multiply(context, p);
-  } else {
-    // Thin products wait for memory: a quarter of the arithmetic takes as long.
-    const ThinTiles<T> tiles(p, form);
-    const int64_t run = 1 + kSerialWork / (4 * (tiles.work + 1)), tasks = pieces_of(tiles.count, run);
-    context.parallel(tasks, [&](int64_t task, int) {
-      const int64_t end = (task + 1) * run < tiles.count ? (task + 1) * run : tiles.count;
-      for (int64_t tile = task * run; tile < end; ++tile) multiply_thin(p, form, tiles, tile);
-    });
   }
   epilogue.run_behind(follow.first, batch.m * batch.n);
 }
 
 // f32 and f64.
-template <class T>
+template <class T, class B>
 void run_plain(const stream::Command& command, stream::Context& context) {
   const Batch batch(command);
   const TileEpilogue epilogue(command, context);
   if (whole_matrices(batch, context)) {
-    const int64_t space = thread_space(product_at<T>(command, batch, 0));
+    const int64_t space = thread_space(product_at<T, B>(command, batch, 0));
     for_matrices(batch, context, [&](int64_t index, int thread) {
-      multiply_alone(batch, product_at<T>(command, batch, index), context.scratch<T>(thread, space), epilogue,
-                     index, thread);
+      multiply_alone(batch, product_at<T, B>(command, batch, index), context.scratch<T>(thread, space),
+                     epilogue, index, thread);
     });
     return;
   }
   for (int64_t index = 0; index < batch.count; ++index)
-    multiply_shared(context, batch, product_at<T>(command, batch, index), epilogue, index);
+    multiply_shared<T>(context, batch, product_at<T, B>(command, batch, index), epilogue, index);
 }
 
 // A half result is summed in f32, so rows go through a buffer of at most this many elements (or one panel).
 inline constexpr int64_t kHalfBuffer = 1 << 20;
 
-template <class S>
+template <class S, class B>
 struct HalfRows {
   const stream::Command& command;
   const Batch& batch;
@@ -162,8 +192,8 @@ struct HalfRows {
     const int64_t fit = batch.n ? kHalfBuffer / batch.n : 1;
     return batch.m < fit ? batch.m : fit < kTileRows ? kTileRows : fit;
   }
-  Product<float, MatrixA<float, S>, MatrixB<float, S>, MatrixC<float>> product(int64_t index, int64_t row,
-                                                                               float* buffer) const {
+  Product<float, MatrixA<float, S>, B, MatrixC<float>> product(int64_t index, int64_t row,
+                                                               float* buffer) const {
     int64_t a, b;
     batch.offsets(index, &a, &b);
     const int64_t left = batch.m - row;
@@ -171,7 +201,7 @@ struct HalfRows {
             batch.n,
             batch.k,
             {command[1].as<S>() + a + row * batch.a_row, batch.a_row, batch.a_k},
-            {command[2].as<S>() + b, batch.b_k, batch.b_column},
+            right_side(command, batch, b, static_cast<const B*>(nullptr)),
             {buffer, batch.n}};
   }
   // Bias, activation and rounding of the `row`-th row of the matrix.
@@ -192,10 +222,10 @@ struct HalfRows {
   }
 };
 
-template <class S>
+template <class S, class B>
 void run_half(const stream::Command& command, stream::Context& context) {
   const Batch batch(command);
-  const HalfRows<S> half{command, batch};
+  const HalfRows<S, B> half{command, batch};
   const TileEpilogue epilogue(command, context);
   const int64_t step = half.rows(), buffer = step * batch.n;
   const int64_t space = thread_space(half.product(0, 0, nullptr));
@@ -229,20 +259,48 @@ void run_half(const stream::Command& command, stream::Context& context) {
 
 void gemm_kernel(const stream::Command& command, stream::Context& context) {
   if (command[0].size() == 0) return;
+  const bool in_panels = command[2].in_panels;
+  const auto run = [&](auto strided, auto panels) { (in_panels ? panels : strided)(command, context); };
   switch (command[0].dtype) {
     case DType::kF64:
-      return run_plain<double>(command, context);
+      return run(&run_plain<double, MatrixB<double>>, &run_plain<double, PanelB<double>>);
     case DType::kF16:
-      return run_half<F16>(command, context);
+      return run(&run_half<F16, MatrixB<float, F16>>, &run_half<F16, PanelB<float>>);
     case DType::kBF16:
-      return run_half<BF16>(command, context);
+      return run(&run_half<BF16, MatrixB<float, BF16>>, &run_half<BF16, PanelB<float>>);
     default:
-      return run_plain<float>(command, context);
+      return run(&run_plain<float, MatrixB<float>>, &run_plain<float, PanelB<float>>);
   }
+}
+
+// Whether p packs no B: it is thin, or its parts have too few rows.
+template <class T>
+bool reads_in_place(const stream::Command& command, const Batch& batch) {
+  const Plain<T> p = product_at<T, MatrixB<T>>(command, batch, 0);
+  return thin_form(p) != Thin::kNone || (p.m <= 2 * kTileRows && p.b.in_place(0, 0) != nullptr);
+}
+
+stream::Packing gemm_packing(const stream::Command& command) {
+  const Batch batch(command);
+  for (int i = 0; i < batch.axes; ++i) {
+    if (batch.extents[i] != 1 && batch.b_strides[i] != 0) return {};
+  }
+  const int64_t rows = batch.count * batch.m, shape[] = {1, batch.k, batch.n};
+  const int64_t strides[] = {0, batch.b_k, batch.b_column};
+  const DType dtype = command[2].dtype;
+  if (dtype == DType::kF64) {
+    if (reads_in_place<double>(command, batch)) return {};
+    return packing_of<double>(2, command[2], rows, shape, strides);
+  }
+  if (dtype == DType::kF32 && reads_in_place<float>(command, batch)) return {};
+  return packing_of<float>(2, command[2], rows, shape, strides);
 }
 
 }  // namespace
 
-void fill_gemm() { gemm.cpu = &gemm_kernel; }
+void fill_gemm() {
+  gemm.cpu = &gemm_kernel;
+  gemm.packing = &gemm_packing;
+}
 
 }  // namespace hebb::kernels::HEBB_ISA

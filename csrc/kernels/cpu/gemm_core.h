@@ -15,7 +15,7 @@
 //        // space[k * width + j] = B[k0 + k, column + j] for j < columns, and 0 for columns <= j < width
 //     const T* in_place(int64_t column, int64_t k0) const;   // B[k0, column] if rows of B are contiguous,
 //     else null int64_t k_stride() const;                              // its distance to the next k
-//   };
+//   };                                // or PanelB, which was packed before
 //   struct C {
 //     T* row(int64_t i) const;        // the n contiguous elements of row i
 //   };
@@ -133,6 +133,26 @@ struct MatrixB {
   int64_t k_stride() const { return row_stride; }
 };
 
+// The width of a panel of so many columns.
+template <class T>
+HEBB_INLINE int panel_width(int columns) {
+  return columns <= V<T>::kWidth ? V<T>::kWidth : kTileColumns<T>;
+}
+
+// A matrix of `depth` rows in panels of all their depth, one behind the other.
+template <class T>
+struct PanelB {
+  const T* data;
+  int64_t depth;
+
+  const T* in_place(int64_t, int64_t) const { return nullptr; }
+};
+
+template <class B>
+inline constexpr bool kIsPanels = false;
+template <class T>
+inline constexpr bool kIsPanels<PanelB<T>> = true;
+
 template <class T>
 struct MatrixC {
   T* data;
@@ -205,6 +225,25 @@ struct Band {
   T* edge;  // a tile of memory
 };
 
+// Where a panel of B lies, and the distance of its rows.
+template <class T>
+struct PanelRows {
+  const T* data;
+  int64_t step;
+};
+
+template <class T, class B>
+HEBB_INLINE PanelRows<T> panel_rows(const B& b, const BlockOf<T>& block, int64_t panel) {
+  const int columns = block.columns(panel), width = panel_width<T>(columns);
+  const int64_t column = block.n0 + panel * kTileColumns<T>;
+  if constexpr (kIsPanels<B>) {
+    return {b.data + column * b.depth + block.k0 * width, width};
+  } else {
+    if (block.in_place && columns == kTileColumns<T>) return {b.in_place(column, block.k0), b.k_stride()};
+    return {block.packed + panel * kTileColumns<T> * block.kc, width};
+  }
+}
+
 template <class T, class P>
 void multiply_tile(const P& p, const BlockOf<T>& block, const Band<T>& band, int64_t panel) {
   const int rows = band.rows;
@@ -212,18 +251,10 @@ void multiply_tile(const P& p, const BlockOf<T>& block, const Band<T>& band, int
   const int64_t column = block.n0 + panel * kTileColumns<T>;
   T* to[kTileRows];
   for (int i = 0; i < rows; ++i) to[i] = p.c.row(band.row + i) + column;
-  const int vectors = columns <= V<T>::kWidth ? 1 : kTileVectors;
-  const int width = vectors * V<T>::kWidth;
+  const int width = panel_width<T>(columns), vectors = width / V<T>::kWidth;
   const bool accumulate = p.epilogue.accumulate || !block.first;
-  const bool in_place = block.in_place && columns == kTileColumns<T>;
-  Strip<T> strip{
-      band.a.data,
-      band.a.row_stride,
-      in_place ? p.b.in_place(column, block.k0) : block.packed + panel * kTileColumns<T> * block.kc,
-      in_place ? p.b.k_stride() : width,
-      block.kc,
-      to,
-      accumulate};
+  const PanelRows<T> b = panel_rows(p.b, block, panel);
+  Strip<T> strip{band.a.data, band.a.row_stride, b.data, b.step, block.kc, to, accumulate};
   const Micro<T> micro = band.a.row_stride == 0 ? kMicro<T, true>.entry[rows - 1][vectors - 1]
                                                 : kMicro<T, false>.entry[rows - 1][vectors - 1];
   if (columns == width) {
@@ -252,9 +283,8 @@ void pack_block(const P& p, const BlockOf<T>& block) {
   for (int64_t panel = 0; panel < block.panels(); ++panel) {
     const int columns = block.columns(panel);
     if (block.in_place && columns == kTileColumns<T>) continue;
-    const int width = columns <= V<T>::kWidth ? V<T>::kWidth : kTileColumns<T>;
-    p.b.pack(block.packed + panel * kTileColumns<T> * block.kc, width, block.n0 + panel * kTileColumns<T>,
-             columns, block.k0, block.kc);
+    p.b.pack(block.packed + panel * kTileColumns<T> * block.kc, panel_width<T>(columns),
+             block.n0 + panel * kTileColumns<T>, columns, block.k0, block.kc);
   }
 }
 
@@ -287,7 +317,7 @@ void multiply_part(const P& p, const Part& part, T* space, const F& done) {
       const bool first = i == 0, last = i == k_blocks - 1;
       const BlockOf<T> block{part.column + n0,    n1 - n0, k0, k1 - k0, first, last, in_place,
                              space + kOwnSpace<T>};
-      pack_block(p, block);
+      if constexpr (!kIsPanels<decltype(p.b)>) pack_block(p, block);
       multiply_block(p, part, block, space, done);
     }
   }
@@ -330,6 +360,7 @@ struct Grid {
 
 template <class T, class A, class B, class C>
 int64_t thread_space(const Product<T, A, B, C>& p) {
+  if (kIsPanels<B>) return kOwnSpace<T>;
   const int64_t nc = p.n < kBlockN<T> ? p.n : kBlockN<T>, kc = p.k < kBlockK ? p.k : kBlockK;
   return kOwnSpace<T> + (nc + kTileColumns<T> - 1) / kTileColumns<T> * kTileColumns<T> * kc + kSlack;
 }

@@ -20,6 +20,32 @@ void spread_rows(T* to, int64_t stride, const T* from, int64_t batch, int64_t ex
   }
 }
 
+// A weight [gates hidden, hidden] as matrices [matrices, k, units].
+struct WeightView {
+  int64_t shape[3], strides[3];
+};
+
+// Each gate's units are its rows.
+WeightView forward_view(int64_t hidden, int64_t gates) {
+  return {{gates, hidden, hidden}, {hidden * hidden, 1, hidden}};
+}
+WeightView backward_view(int64_t hidden, int64_t gates) {
+  return {{1, gates * hidden, hidden}, {0, hidden, 1}};
+}
+
+// Room for `count` elements of states in the scratch memory of thread 0, and the weight in panels, behind
+// them where they are not there yet.
+template <class T>
+PackedWeight<T> with_states(Context& context, const stream::Operand& weight, const WeightView& view,
+                            int64_t count, T** states) {
+  PackedWeight<T> panels{weight.as<T>(), view.shape[2], view.shape[0], view.shape[1]};
+  *states = context.scratch<T>(0, count + (weight.in_panels ? 0 : panels.size()));
+  if (weight.in_panels) return panels;
+  panels.data = *states + count;
+  panels.pack(context, weight.as<const T>(), view.strides[0], view.strides[1], view.strides[2]);
+  return panels;
+}
+
 template <class T, class Cell>
 struct Forward {
   static constexpr int kGates = Cell::kGates;
@@ -34,7 +60,7 @@ struct Forward {
   int64_t stride;
 
   void store_tile(const StateTile& tile, int64_t step, const T* sums, const T* before, T* next) const {
-    const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns(tile.block);
+    const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns_in(tile.block);
     const int64_t ahead = (n.reverse ? -1 : 1) * kGates * n.hidden;
     for (int i = 0; i < tile.rows; ++i) {
       const int64_t row = tile.row + i;
@@ -65,8 +91,8 @@ struct Forward {
       each_tile(context, n.batch, weight, [&](const StateTile& tile) {
         alignas(64) T sums[kTileRows * kRowStep];
         for (int gate = 0; gate < kGates; ++gate) {
-          weight.multiply(before + tile.row * stride, stride, tile.rows, tile.block, gate,
-                          sums + gate * kTileUnits<T>, kRowStep);
+          multiply_panel(weight, before + tile.row * stride, stride, tile.rows, tile.block, gate,
+                         sums + gate * kTileUnits<T>, kRowStep);
         }
         store_tile(tile, step, sums, before, next);
       });
@@ -79,11 +105,10 @@ void forward(const Command& command, Context& context, int outputs, const T* h0,
   const stream::Operand& y = command[0];
   const SequenceShape n{y.shape[0], y.shape[1], y.shape[2], command.param<RecurrentParams>().reverse};
   if (n.batch * n.hidden == 0) return;
-  PackedWeight<T> weight{nullptr, n.hidden, Cell::kGates, n.hidden};
+  const WeightView view = forward_view(n.hidden, Cell::kGates);
   const int64_t stride = state_stride<T>(n.hidden);
-  T* states = context.scratch<T>(0, 2 * n.batch * stride + weight.size());
-  weight.data = states + 2 * n.batch * stride;
-  weight.pack(context, command[outputs + 1].as<T>(), n.hidden * n.hidden, 1, n.hidden);
+  T* states;
+  const auto weight = with_states(context, command[outputs + 1], view, 2 * n.batch * stride, &states);
   spread_rows(states, stride, h0, n.batch, n.hidden);
   spread_rows<T>(states + n.batch * stride, stride, nullptr, n.batch, n.hidden);
   const Forward<T, Cell> run{n,         Cell(command),      weight, command[outputs].as<T>(), bias,
@@ -104,7 +129,7 @@ struct Backward {
 
   // The gradients of the step-th products; those of h also go to `next`, which the step before multiplies.
   void store_tile(const StateTile& tile, int64_t step, const T* sums, T* next) const {
-    const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns(tile.block);
+    const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns_in(tile.block);
     for (int i = 0; i < tile.rows; ++i) {
       const int64_t row = tile.row + i;
       for_channels<T>(
@@ -133,7 +158,8 @@ struct Backward {
         alignas(64) T sums[kTileRows * kTileUnits<T>];
         const bool is_last = step == n.time - 1;
         if (!is_last) {
-          weight.multiply(after + tile.row * stride, stride, tile.rows, tile.block, 0, sums, kTileUnits<T>);
+          multiply_panel(weight, after + tile.row * stride, stride, tile.rows, tile.block, 0, sums,
+                         kTileUnits<T>);
         }
         store_tile(tile, step, is_last ? nullptr : sums, next);
       });
@@ -161,10 +187,9 @@ void backward(const Command& command, Context& context) {
   if constexpr (Cell::kHasCell) {
     start(command[2].as<T>(), params.has_dc ? command[next++].as<T>() : nullptr, n.batch * n.hidden);
   }
-  PackedWeight<T> weight{nullptr, n.hidden, 1, depth};
-  T* states = context.scratch<T>(0, 2 * n.batch * stride + weight.size());
-  weight.data = states + 2 * n.batch * stride;
-  weight.pack(context, command[kWeight].template as<T>(), 0, n.hidden, 1);
+  T* states;
+  const WeightView view = backward_view(n.hidden, Cell::kGates);
+  const auto weight = with_states(context, command[kWeight], view, 2 * n.batch * stride, &states);
   const Backward<T, Cell> run{n, Cell(command), weight, dy, d.as<T>(), command[1].as<T>(), stride};
   run.all_steps(context, states);
 }
@@ -215,15 +240,32 @@ void grad_kernel(const Command& command, Context& context) {
   });
 }
 
+// The weight of h as every step reads it; it lies behind the results, and forward behind the products too.
+template <bool kForward>
+stream::Packing sequence_packing(const Command& command) {
+  int weight = kForward ? 1 : 0;
+  for (int i = 0; command[i].role != stream::Role::kIn; ++i) ++weight;
+  const int64_t hidden = command[weight].shape[1], gates = command[weight].shape[0] / hidden;
+  const WeightView view = kForward ? forward_view(hidden, gates) : backward_view(hidden, gates);
+  const int64_t rows = command[0].shape[0] * command[0].shape[1];
+  return command[0].dtype == DType::kF64
+             ? tile::packing_of<double>(weight, command[weight], rows, view.shape, view.strides)
+             : tile::packing_of<float>(weight, command[weight], rows, view.shape, view.strides);
+}
+
+void fill_slots(stream::Slot& forward, stream::Kernel kernel, stream::Slot& gradient, stream::Kernel back) {
+  forward.cpu = kernel;
+  forward.packing = &sequence_packing<true>;
+  gradient.cpu = back;
+  gradient.packing = &sequence_packing<false>;
+}
+
 }  // namespace
 
 void fill_recurrent() {
-  rnn_sequence.cpu = &rnn_kernel;
-  lstm_sequence.cpu = &lstm_kernel;
-  gru_sequence.cpu = &gru_kernel;
-  rnn_sequence_grad.cpu = &grad_kernel<RnnCellGrad>;
-  lstm_sequence_grad.cpu = &grad_kernel<LstmCellGrad>;
-  gru_sequence_grad.cpu = &grad_kernel<GruCellGrad>;
+  fill_slots(rnn_sequence, &rnn_kernel, rnn_sequence_grad, &grad_kernel<RnnCellGrad>);
+  fill_slots(lstm_sequence, &lstm_kernel, lstm_sequence_grad, &grad_kernel<LstmCellGrad>);
+  fill_slots(gru_sequence, &gru_kernel, gru_sequence_grad, &grad_kernel<GruCellGrad>);
 }
 
 }  // namespace hebb::kernels::HEBB_ISA

@@ -2,8 +2,7 @@
 // once for the whole sequence, cut into tiles of rows by hidden units.
 #pragma once
 
-#include "kernels/cpu/gemm_core.h"
-#include "kernels/cpu/tasks.h"
+#include "kernels/cpu/panels.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -22,46 +21,24 @@ HEBB_INLINE int64_t state_stride(int64_t extent) {
   return vectors * static_cast<int64_t>(sizeof(T)) % 512 == 0 ? vectors + V<T>::kWidth : vectors;
 }
 
-// Panels of a weight [depth, gates, units], one for each block of units and gate.
+// The panels of a weight: a matrix [depth, units] for each gate.
 template <class T>
-struct PackedWeight {
-  T* data;
-  int64_t units, gates, depth;
+using PackedWeight = tile::Panels<T>;
 
-  int64_t blocks() const { return ceil_div(units, kTileUnits<T>); }
-  int64_t size() const { return blocks() * gates * kTileUnits<T> * depth; }
-  int columns(int64_t block) const {
-    return static_cast<int>(least(kTileUnits<T>, units - block * kTileUnits<T>));
+// sums[i * row_step + j] = sum over k of state[i, k] of unit j of a gate's panel.
+template <class T>
+void multiply_panel(const PackedWeight<T>& weight, const T* state, int64_t stride, int rows, int64_t block,
+                    int64_t gate, T* sums, int64_t row_step) {
+  T* to[kTileRows];
+  for (int i = 0; i < rows; ++i) to[i] = sums + i * row_step;
+  const int wide = weight.width(block);
+  const tile::Micro<T> micro = tile::kMicro<T, false>.entry[rows - 1][wide / V<T>::kWidth - 1];
+  const int64_t pieces = tile::pieces_of(weight.depth, tile::kBlockK);
+  for (int64_t i = 0; i < pieces; ++i) {
+    const int64_t k0 = tile::cut(weight.depth, pieces, i), k1 = tile::cut(weight.depth, pieces, i + 1);
+    micro({state + k0, stride, weight.panel(block, gate) + k0 * wide, wide, k1 - k0, to, i > 0});
   }
-  int width(int64_t block) const { return columns(block) <= V<T>::kWidth ? V<T>::kWidth : kTileUnits<T>; }
-  T* panel(int64_t block, int64_t gate) const {
-    return data + (block * gates + gate) * kTileUnits<T> * depth;
-  }
-
-  // The element for depth k of unit u of gate g lies at from[g * gate_step + k * depth_step + u * unit_step].
-  void pack(stream::Context& context, const T* from, int64_t gate_step, int64_t depth_step,
-            int64_t unit_step) const {
-    parallel_items(context, blocks() * gates, task_grain(kTileUnits<T> * depth), [&](int64_t item, int) {
-      const int64_t block = item / gates, gate = item % gates;
-      const tile::MatrixB<T> matrix{from + gate * gate_step, depth_step, unit_step};
-      matrix.pack(panel(block, gate), width(block), block * kTileUnits<T>, columns(block), 0, depth);
-    });
-  }
-
-  // sums[i * row_step + j] = sum over k of state[i, k] of the panel's unit j.
-  void multiply(const T* state, int64_t stride, int rows, int64_t block, int64_t gate, T* sums,
-                int64_t row_step) const {
-    T* to[kTileRows];
-    for (int i = 0; i < rows; ++i) to[i] = sums + i * row_step;
-    const int wide = width(block);
-    const tile::Micro<T> micro = tile::kMicro<T, false>.entry[rows - 1][wide / V<T>::kWidth - 1];
-    const int64_t pieces = tile::pieces_of(depth, tile::kBlockK);
-    for (int64_t i = 0; i < pieces; ++i) {
-      const int64_t k0 = tile::cut(depth, pieces, i), k1 = tile::cut(depth, pieces, i + 1);
-      micro({state + k0, stride, panel(block, gate) + k0 * wide, wide, k1 - k0, to, i > 0});
-    }
-  }
-};
+}
 
 // Rows row..row+rows-1 and the units of one block.
 struct StateTile {
@@ -74,7 +51,7 @@ struct StateTile {
 template <class T, class F>
 HEBB_INLINE void each_tile(stream::Context& context, int64_t batch, const PackedWeight<T>& weight, F&& body) {
   const int64_t panels = ceil_div(batch, kTileRows), blocks = weight.blocks();
-  const int64_t work = batch * weight.units * weight.gates * (weight.depth + tile::kStoreWork);
+  const int64_t work = batch * weight.columns * weight.matrices * (weight.depth + tile::kStoreWork);
   const int64_t tasks = most(1, least(context.threads(), work / tile::kSerialWork));
   // A weight's panels stay in the cache of the thread that has their units; rows are cut where units run out.
   const int64_t columns = least(blocks, tasks), rows = least(panels, ceil_div(tasks, columns));
