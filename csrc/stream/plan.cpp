@@ -60,7 +60,12 @@ Plan::Plan(Stream& stream, Recorder& recorder, const std::vector<Tensor>& output
   drawn_ = recorder.drawn();
   if (optimise_) apply_passes();
   std::vector<Block*> homes;
-  for (const auto& use : states_) homes.push_back(use.state->own().home->block());
+  std::vector<State*> states;
+  for (const auto& use : states_) {
+    homes.push_back(use.state->own().home->block());
+    states.push_back(use.state.get());
+  }
+  packs_ = PlanPacks(program_, states, captured_);
   replay_ = std::make_shared<Replay>(program_, plan_arena(program_), homes);
   stream_.arena().add(replay_->arena_bytes());
 }
@@ -216,6 +221,9 @@ void Plan::bind(Run& run, const std::vector<Tensor>& args, const std::vector<Ten
         run.bindings.push_back({block->data, block});
         break;
       }
+      case Origin::kPack:
+        run.bindings.push_back(packs_.binding(index));
+        break;
       default: {
         Block* block = outputs[index].storage()->block();
         run.bindings.push_back({block->data, block});
@@ -229,6 +237,7 @@ std::vector<Tensor> Plan::run(const std::vector<Tensor>& args, State* seed, uint
                               std::shared_ptr<Timing> timing) {
   // Everything that may be refused comes before anything that shows.
   move_snapshots();
+  packs_.allocate(stream_);
   std::vector<Tensor> results;
   results.reserve(outputs_.size());
   for (const auto& spec : outputs_) results.push_back(new_tensor(stream_, spec.dtype, spec.shape));
@@ -239,8 +248,10 @@ std::vector<Tensor> Plan::run(const std::vector<Tensor>& args, State* seed, uint
   run.arena = stream_.arena().memory();
   run.seed = seed == nullptr ? nullptr : seed->own().home->block();
   run.base = base;
+  run.made = packs_.made();
   run.timing = std::move(timing);
   stream_.replay(replay_, std::move(run));
+  packs_.note_made();
   for (auto& use : states_) {
     Cell& cell = use.state->own();
     cell.version += use.writes;

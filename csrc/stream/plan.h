@@ -92,6 +92,7 @@ class Plan {
   std::vector<StateUse> states_;
   std::vector<std::shared_ptr<Storage>> captured_;
   uint64_t drawn_ = 0;
+  PlanPacks packs_;
   std::shared_ptr<Replay> replay_;
 };
 

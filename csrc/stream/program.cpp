@@ -10,7 +10,7 @@ namespace hebb::stream {
 namespace {
 
 const char* origin_name(Origin origin) {
-  constexpr const char* kNames[] = {"t", "arg", "state", "grad", "outer", "seed", "out"};
+  constexpr const char* kNames[] = {"t", "arg", "state", "grad", "outer", "seed", "out", "pack"};
   return kNames[static_cast<int>(origin)];
 }
 
@@ -22,7 +22,8 @@ std::string extents(const Operand& view) {
 }
 
 std::string operand_text(const Program& program, const PlanOperand& operand) {
-  const std::string type = dtype_name(operand.view.dtype) + extents(operand.view);
+  const std::string form = operand.view.in_panels ? " in panels" : "";
+  const std::string type = dtype_name(operand.view.dtype) + extents(operand.view) + form;
   if (operand.buffer == kNoBuffer) return number_text(operand.view.constant) + " " + type;
   const Buffer& buffer = program.buffers[static_cast<size_t>(operand.buffer)];
   const bool named = buffer.origin != Origin::kTemporary;
@@ -118,6 +119,25 @@ double size_of(const Operand& view) { return static_cast<double>(view.size()); }
 
 }  // namespace
 
+CommandView::CommandView(const PlanCommand& source) {
+  operands_.reserve(source.operands.size());
+  for (const auto& operand : source.operands) operands_.push_back(operand.view);
+  command_.slot = source.slot;
+  command_.operand_count = static_cast<int>(operands_.size());
+  command_.operands = operands_.data();
+  std::memcpy(command_.params, source.params.data(), kParamBytes);
+  command_.tiles = source.tiles.get();
+  command_.tile_operands = static_cast<int>(source.tile_operands);
+}
+
+void append_view(std::string& key, const Operand& view) {
+  append_bytes(key, view.dtype);
+  append_bytes(key, view.in_panels);
+  append_bytes(key, view.rank);
+  key.append(reinterpret_cast<const char*>(view.shape), sizeof(int64_t) * view.rank);
+  key.append(reinterpret_cast<const char*>(view.strides), sizeof(int64_t) * view.rank);
+}
+
 double flops_of(const PlanCommand& command) {
   if (command.operands.empty()) return 0;
   const size_t own = command.own_operands();
@@ -125,14 +145,8 @@ double flops_of(const PlanCommand& command) {
   if (command.tiles) total = size_of(command.operands[own].view) * formulas_of(*command.tiles);
   if (own == 0) return total;
   if (command.slot->flops == nullptr) return total + size_of(command.operands[0].view);
-  std::vector<Operand> views;
-  for (size_t k = 0; k < own; ++k) views.push_back(command.operands[k].view);
-  Command whole;
-  whole.slot = command.slot;
-  whole.operand_count = static_cast<int>(views.size());
-  whole.operands = views.data();
-  std::memcpy(whole.params, command.params.data(), kParamBytes);
-  return total + command.slot->flops(whole);
+  const CommandView view(command);
+  return total + command.slot->flops(view.command());
 }
 
 double bytes_of(const PlanCommand& command) {

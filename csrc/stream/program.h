@@ -20,12 +20,13 @@ enum class Origin : uint8_t {
   kGradient,   // a state's .grad at entry
   kCaptured,   // a tensor from outside
   kRandom,     // {seed, base} of this call's draws
-  kOutput      // allocated for each call
+  kOutput,     // allocated for each call
+  kPack        // kept across runs: panels of what no command writes, made by the first commands
 };
 
 struct Buffer {
   Origin origin = Origin::kTemporary;
-  int index = 0;  // which argument, state, gradient, captured tensor or output
+  int index = 0;  // which argument, state, gradient, captured tensor, output or pack
   int64_t bytes = 0;
 };
 
@@ -73,6 +74,26 @@ struct Program {
     return buffer != kNoBuffer && buffers[static_cast<size_t>(buffer)].origin == Origin::kTemporary;
   }
 };
+
+// A planned command as a slot's functions take it; without memory. The source outlives it.
+class CommandView {
+ public:
+  explicit CommandView(const PlanCommand& source);
+  CommandView(const CommandView&) = delete;
+  CommandView& operator=(const CommandView&) = delete;
+  const Command& command() const { return command_; }
+
+ private:
+  std::vector<Operand> operands_;
+  Command command_;
+};
+
+// Appends what tells apart views of one buffer.
+void append_view(std::string& key, const Operand& view);
+template <class T>
+void append_bytes(std::string& key, const T& value) {
+  key.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
 
 // Floating point operations and bytes touched by a command, as its slot counts them.
 double flops_of(const PlanCommand& command);

@@ -29,7 +29,8 @@ std::vector<bool> used_buffers(const Program& program) {
 // Outputs are always bound: a run may have to poison them.
 bool is_bound(Origin origin, bool used) {
   if (origin == Origin::kOutput) return true;
-  return used && (origin == Origin::kArgument || origin == Origin::kGradient || origin == Origin::kCaptured);
+  return used && (origin == Origin::kArgument || origin == Origin::kGradient || origin == Origin::kCaptured ||
+                  origin == Origin::kPack);
 }
 
 }  // namespace
@@ -51,7 +52,12 @@ Replay::Replay(const Program& program, const ArenaLayout& layout, const std::vec
   for (size_t k = 0; k < bound_.size(); ++k) {
     bound_written_[k] = program.buffers[static_cast<size_t>(bound_[k])].origin == Origin::kOutput;
   }
-  for (const auto& command : program.commands) add(command, program, layout, states);
+  for (const auto& command : program.commands) {
+    add(command, program, layout, states);
+    if (command.operands.empty() || command.operands[0].buffer == kNoBuffer) continue;
+    const Buffer& result = program.buffers[static_cast<size_t>(command.operands[0].buffer)];
+    if (result.origin == Origin::kPack) packs_.push_back(static_cast<size_t>(result.index));
+  }
   connect();
 }
 
@@ -138,19 +144,33 @@ uint32_t Replay::check_inputs(Stream& stream, int threads, uint64_t ticket) {
   return 0;
 }
 
+void Replay::run_command(Stream& stream, const Run& run, size_t index, int threads, uint64_t ticket) {
+  if (run.timing) run.timing->begin[index] = now();
+  stream.run_kernel(commands_[index], threads, sites_[index] != 0 ? sites_[index] : ticket);
+  if (run.timing) run.timing->end[index] = now();
+}
+
+// Also where the run is then left out: later ones count on them.
+void Replay::make_packs(Stream& stream, const Run& run, int threads, uint64_t ticket) {
+  for (size_t i = 0; i < packs_.size(); ++i) {
+    if (!run.made[packs_[i]]) {
+      run_command(stream, run, i, threads, ticket);
+    } else if (run.timing) {
+      run.timing->begin[i] = run.timing->end[i] = now();
+    }
+  }
+}
+
 void Replay::run(Stream& stream, const Run& run, int threads, uint64_t ticket) {
   bind(run);
+  make_packs(stream, run, threads, ticket);
   const uint32_t fault = check_inputs(stream, threads, ticket);
   // Also without one: no command writes an output that has no elements.
   for (size_t k = 0; k < bound_.size(); ++k) {
     if (bound_written_[k]) run.bindings[k].block->fault = fault;
   }
   if (fault != 0) return;
-  for (size_t i = 0; i < commands_.size(); ++i) {
-    if (run.timing) run.timing->begin[i] = now();
-    stream.run_kernel(commands_[i], threads, sites_[i] != 0 ? sites_[i] : ticket);
-    if (run.timing) run.timing->end[i] = now();
-  }
+  for (size_t i = packs_.size(); i < commands_.size(); ++i) run_command(stream, run, i, threads, ticket);
 }
 
 }  // namespace hebb::stream

@@ -31,6 +31,7 @@ struct Run {
   void* arena = nullptr;
   const Block* seed = nullptr;  // {seed, 0}; null where nothing is drawn
   uint64_t base = 0;            // the counter of the run's first draw
+  std::vector<bool> made;       // by pack: what need not be made again
   std::shared_ptr<Timing> timing;
 };
 
@@ -62,9 +63,12 @@ class Replay {
            const std::vector<Block*>& states);
   void connect();
   void bind(const Run& run);
+  void make_packs(Stream& stream, const Run& run, int threads, uint64_t ticket);
+  void run_command(Stream& stream, const Run& run, size_t index, int threads, uint64_t ticket);
   uint32_t check_inputs(Stream& stream, int threads, uint64_t ticket);
 
   std::vector<Command> commands_;
+  std::vector<size_t> packs_;  // the pack that each of the first commands makes
   std::vector<size_t> first_operand_;
   std::vector<uint64_t> sites_;
   std::vector<Operand> operands_;

@@ -14,6 +14,7 @@
 #include "core/storage.h"
 #include "stream/command.h"
 #include "stream/executor.h"
+#include "stream/packs.h"
 #include "stream/replay.h"
 
 namespace hebb::stream {
@@ -69,6 +70,7 @@ class Stream {
   void set_threads(int count) { threads_.store(count, std::memory_order_relaxed); }
 
   Arena& arena() { return arena_; }
+  PackStore& packs() { return packs_; }
 
   // Where memory and commands go while a step is recorded; null for the queue.
   Recorder* recorder() const { return recorder_; }
@@ -140,6 +142,7 @@ class Stream {
   const Slot& copy_;
   Recorder* recorder_ = nullptr;
   Arena arena_;
+  PackStore packs_;
   std::atomic<int> threads_{1};
   std::unique_ptr<Entry[]> ring_;
   alignas(64) std::atomic<uint64_t> submitted_{0};

@@ -108,13 +108,13 @@ class TestProgram {
     return out;
   }
 
-  // The contents of everything but temporaries after a run.
+  // The contents of everything but temporaries, and what passes have added, after a run.
   std::vector<std::vector<char>> run(int threads) const {
     std::vector<std::unique_ptr<Buffer>> memory;
     for (size_t i = 0; i < program.buffers.size(); ++i) {
       memory.push_back(std::make_unique<Buffer>(DType::kU8, std::vector<int64_t>{program.buffers[i].bytes}));
       const Origin origin = program.buffers[i].origin;
-      if (origin == Origin::kTemporary || origin == Origin::kOutput) {
+      if (i >= initial_.size() || origin == Origin::kTemporary || origin == Origin::kOutput) {
         std::memset(memory[i]->as<char>(), 0xab, memory[i]->bytes());
       } else {
         std::memcpy(memory[i]->as<char>(), initial_[i].data(), memory[i]->bytes());
@@ -122,7 +122,7 @@ class TestProgram {
     }
     for (const auto& command : program.commands) run_command(command, memory, threads);
     std::vector<std::vector<char>> result;
-    for (size_t i = 0; i < memory.size(); ++i) {
+    for (size_t i = 0; i < initial_.size(); ++i) {
       if (program.is_temporary(static_cast<int>(i))) continue;
       result.emplace_back(memory[i]->as<char>(), memory[i]->as<char>() + memory[i]->bytes());
     }

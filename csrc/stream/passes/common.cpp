@@ -9,35 +9,19 @@ namespace hebb::stream::passes {
 
 namespace {
 
-template <class T>
-void put(std::string& key, const T& value) {
-  key.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-void put_view(std::string& key, const Operand& view) {
-  put(key, view.dtype);
-  put(key, view.rank);
-  key.append(reinterpret_cast<const char*>(view.shape), sizeof(int64_t) * view.rank);
-  key.append(reinterpret_cast<const char*>(view.strides), sizeof(int64_t) * view.rank);
-}
-
 // Everything that the results follow from.
 std::string key_of(const PlanCommand& command, const std::vector<int>& versions) {
   std::string key;
-  put(key, command.slot);
-  put(key, command.tiles.get());
-  put(key, command.repetition);
+  append_bytes(key, command.slot);
+  append_bytes(key, command.tiles.get());
+  append_bytes(key, command.repetition);
   key.append(reinterpret_cast<const char*>(command.params.data()), command.params.size());
   for (const auto& operand : command.operands) {
-    put(key, operand.view.role);
-    put_view(key, operand.view);
-    if (operand.writes()) continue;
-    put(key, operand.buffer);
-    put(key, operand.offset);
-    if (operand.buffer == kNoBuffer) {
-      put(key, operand.view.constant);
+    append_bytes(key, operand.view.role);
+    if (operand.writes()) {
+      append_view(key, operand.view);
     } else {
-      put(key, versions[static_cast<size_t>(operand.buffer)]);
+      append_value(key, operand, versions);
     }
   }
   return key;

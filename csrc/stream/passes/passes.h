@@ -29,6 +29,10 @@ void rematerialise(Program& program, int64_t budget);
 // lies where the program writes.
 void append_epilogues(Program& program);
 
+// What several commands would bring into panels is packed once, before the first; where the program never
+// writes it, once for all runs.
+void pack_once(Program& program);
+
 // A result takes the memory of an operand that dies with it, where its kernel allows.
 void reuse_in_place(Program& program);
 

@@ -36,6 +36,17 @@ bool conflict(const PlanCommand& a, const PlanCommand& b) {
   return false;
 }
 
+void append_value(std::string& key, const PlanOperand& operand, const std::vector<int>& versions) {
+  append_view(key, operand.view);
+  append_bytes(key, operand.buffer);
+  append_bytes(key, operand.offset);
+  if (operand.buffer == kNoBuffer) {
+    append_bytes(key, operand.view.constant);
+  } else {
+    append_bytes(key, versions[static_cast<size_t>(operand.buffer)]);
+  }
+}
+
 void erase_commands(Program& program, const std::vector<bool>& marked) {
   size_t kept = 0;
   for (size_t i = 0; i < program.commands.size(); ++i) {

@@ -1,6 +1,7 @@
 // Who reads and writes what: the dependencies between the commands of a program.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "stream/program.h"
@@ -16,6 +17,9 @@ std::vector<BufferUse> uses_of(const Program& program);
 
 // Whether `a` and `b` must keep their order: one writes what the other uses.
 bool conflict(const PlanCommand& a, const PlanCommand& b);
+
+// Appends what an operand's value follows from; `versions` are the writes so far, by buffer.
+void append_value(std::string& key, const PlanOperand& operand, const std::vector<int>& versions);
 
 // Removes the commands that are marked.
 void erase_commands(Program& program, const std::vector<bool>& marked);
