@@ -111,6 +111,22 @@ TEST(plan_packs_are_shared_and_given_back) {
   CHECK(l.makes(*third, {l.x}));
 }
 
+// x W^T and (x W^T) W: two packs of one state, of the same size where W is square.
+TEST(plan_packs_are_told_apart_by_view) {
+  Layer l;
+  l.weight = ops::make_state(l.c.random({80, 80}, 3));
+  const Step step = [&](const Tensors& in) {
+    return Tensors{ops::matmul(l.forward(in[0]), l.weight->snapshot())};
+  };
+  const auto plan = l.c.compile({l.x}, step, ops::Environment::optimiser());
+  CHECK(plan->program().commands[1].slot == &kernels::pack_panels);
+  Tensors results;
+  for (int i = 0; i < 2; ++i) {
+    CHECK_EQ(l.makes(*plan, {l.x}, &results), i == 0);
+    CHECK(l.c.values(results) == l.c.values(step({l.x})));
+  }
+}
+
 // The memory of a state that is gone may be that of another.
 TEST(plan_packs_end_with_their_state) {
   Layer l;
