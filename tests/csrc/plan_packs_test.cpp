@@ -1,4 +1,7 @@
 // Packs that plans keep between runs: made when the weight has changed, shared, poisoned with it, given back.
+#include <atomic>
+#include <thread>
+
 #include "check.h"
 #include "kernels/panels.h"
 #include "ops/elementwise.h"
@@ -109,6 +112,26 @@ TEST(plan_packs_are_shared_and_given_back) {
   CHECK_EQ(live(), before);
   const auto third = l.inference();
   CHECK(l.makes(*third, {l.x}));
+}
+
+// Memory that is given back while runs wait is written by later commands alone.
+TEST(plan_packs_serve_runs_that_wait) {
+  Layer l;
+  const Floats want = l.eager();
+  auto plan = l.inference();
+  std::atomic<bool> open{false};
+  l.c.stream().then(
+      [&](const Error*) {
+        while (!open) std::this_thread::yield();
+      },
+      nullptr);
+  const Tensor first = l.c.run(*plan, {l.x})[0], second = l.c.run(*plan, {l.x})[0];
+  plan.reset();
+  Tensors others;
+  for (int64_t rows : {70, 80, 96, 128}) others.push_back(l.c.zeros({rows, 80}));
+  open = true;
+  CHECK(l.c.values(first) == want);
+  CHECK(l.c.values(second) == want);
 }
 
 // x W^T and (x W^T) W: two packs of one state, of the same size where W is square.
