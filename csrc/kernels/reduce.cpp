@@ -19,7 +19,7 @@ constexpr Layout kCumsumLayout{"cumsum", sizeof(CumsumParams), 1, kCumsumFields}
 
 }  // namespace
 
-stream::Slot sum{"sum", {.min_inputs = 1}, &kSumLayout};
+stream::Slot sum{"sum", {.min_inputs = 1, .prologue = true}, &kSumLayout};
 stream::Slot deviation{"deviation", {.min_inputs = 2}, &kSumLayout};
 stream::Slot square_deviation{"square_deviation", {.min_inputs = 2}, &kSumLayout};
 stream::Slot max{"max", {.min_inputs = 1}};

@@ -41,6 +41,7 @@ const stream::Optimiser& Environment::optimiser() {
                                                  {"rematerialised", &rematerialise},
                                                  {"fused", &fuse},
                                                  {"epilogues", &passes::append_epilogues},
+                                                 {"prologues", &passes::prepend_prologues},
                                                  {"packs", &passes::pack_once},
                                                  {"in place", &passes::reuse_in_place}};
   static const stream::Optimiser optimise = [](stream::Program& program,

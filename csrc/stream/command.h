@@ -95,6 +95,7 @@ struct Traits {
   bool draws = false;            // as elementwise, with a random word beside each element: out, x, seed
   bool in_place = false;         // may write its first result over an input of the same dtype and layout
   bool epilogue = false;         // runs its command's tile program over its first result, piece by piece
+  bool prologue = false;         // takes its first input from its command's tile program, piece by piece
   // Operands are lists of as many entries as the first parameter (int64_t) says, entry i of each belonging
   // together and to no other, then what all share.
   bool lists = false;
@@ -140,7 +141,7 @@ struct Command {
   const Operand* operands = nullptr;
   alignas(8) unsigned char params[kParamBytes] = {};
   // What a fused command computes, in place of parameters; or what another one computes of its result besides
-  // (Traits::epilogue).
+  // (Traits::epilogue), or its first input of (Traits::prologue).
   const TileProgram* tiles = nullptr;
   // Where the operands of the program begin: its outputs, then its inputs. Those of the slot come before.
   int tile_operands = 0;

@@ -93,17 +93,25 @@ std::string fields_text(const Layout& layout, const unsigned char* params) {
   return line + ")";
 }
 
-// "gemm <-t0 f32[8, 4] : ..  (activation=0 ..) then <-out0 f32[8, 4] : t0 f32[8, 4] {r0 = out0 = relu x0}"
+// "gemm <-t0 f32[8, 4] : ..  (activation=0 ..) then <-out0 f32[8, 4] : t0 f32[8, 4] {r0 = out0 = relu x0}",
+// "sum <-t1 f32[1, 1] : made  (divisor=1) of : t0 f32[8, 4] {r0 = out0 = exp x0}"
 std::string command_text(const Program& program, const PlanCommand& command) {
   std::string line = command.slot->name;
   const size_t own = command.own_operands();
+  const bool prologue = command.tiles && own > 0 && command.slot->traits.prologue;
   if (!command.tiles || own > 0) {
     size_t results = 0;
     while (results < own && command.operands[results].writes()) ++results;
-    line += operands_text(program, command, 0, results, own);
+    line += operands_text(program, command, 0, results, prologue ? results : own);
   }
+  if (prologue) line += ": made";
   if (command.slot->params) line += fields_text(*command.slot->params, command.params.data());
   if (!command.tiles) return line;
+  if (prologue) {
+    const size_t inputs = own + command.tiles->output_count;
+    return line + " of" + operands_text(program, command, inputs, 0, command.operands.size()) +
+           tiles_text(*command.tiles);
+  }
   if (own > 0) line += " then";
   return line + operands_text(program, command, own, command.tiles->output_count, command.operands.size()) +
          tiles_text(*command.tiles);

@@ -45,7 +45,7 @@ struct PlanCommand {
   const Slot* slot = nullptr;
   std::vector<PlanOperand> operands;  // outputs first
   std::array<unsigned char, kParamBytes> params{};
-  // What a fused command computes; or what another one computes of its result besides (Traits::epilogue).
+  // As Command::tiles. What a prologue makes has no buffer: it is nowhere in memory.
   std::shared_ptr<const TileProgram> tiles;
   // Where the operands of the program begin: its outputs, then its inputs. The slot's own result among the
   // inputs has the role of an output: nothing of it is read that was there before the command.

@@ -1,5 +1,6 @@
-// What becomes part of the command that makes its input: no element-wise command of a layer is left on its own.
-import { compile, gelu, noGrad, nn, optim, relu, seed, tensor } from 'hebb';
+// What becomes part of the command that makes its input, or of the sum that takes its result: no element-wise command
+// of a layer is left on its own.
+import { compile, exp, gelu, noGrad, nn, optim, relu, seed, square, tensor } from 'hebb';
 import type { Tensor } from 'hebb';
 
 const numbers = (shape: readonly number[], index = 0): Tensor =>
@@ -11,10 +12,10 @@ const numbers = (shape: readonly number[], index = 0): Tensor =>
     { shape },
   );
 
-/** The names of the commands that are run, and with `+` whether they have an epilogue. */
+/** The names of the commands that are run, with `+` where they have an epilogue or a prologue. */
 function commandsOf(step: { explain(): readonly { readonly text: string }[] }): string[] {
   const lines = (step.explain().at(-1)?.text ?? '').trim().split('\n');
-  return lines.map(line => `${/\d+ (\w+)/.exec(line)?.[1] ?? ''}${line.includes(' then <-') ? '+' : ''}`);
+  return lines.map(line => `${/\d+ (\w+)/.exec(line)?.[1] ?? ''}${/ then <-| of : /.test(line) ? '+' : ''}`);
 }
 
 const elementwise = /^(fused|add|mul|relu|relu_grad|gelu|gelu_grad|dropout|copy)\+?$/;
@@ -92,4 +93,14 @@ test('no element-wise command of a convolutional block is left on its own', asyn
   const taken = commands.filter(name => name.endsWith('+')).sort();
   expect(taken).toEqual(['batch_norm+', 'conv2d+', 'conv2d_input_grad+', 'conv2d_input_grad+']);
   expect(commands.filter(name => elementwise.test(name) && name !== 'copy')).toEqual([]);
+});
+
+test('a loss makes what it sums', async () => {
+  const target = numbers([40, 30], 5);
+  const mse = (x: Tensor): Tensor => square(x.sub(target)).mean();
+  expect(await commandsWithEagerBits(mse, numbers([40, 30]))).toEqual(['sum+']);
+  const rows = (x: Tensor): Tensor => exp(x).mul(target).sum({ axis: 1 });
+  expect(await commandsWithEagerBits(rows, numbers([40, 30]))).toEqual(['sum+']);
+  const columns = (x: Tensor): Tensor => exp(x).mul(target).sum({ axis: 0 });
+  expect(await commandsWithEagerBits(columns, numbers([40, 30]))).toEqual(['sum+']);
 });

@@ -106,25 +106,32 @@ struct Output {
   }
 };
 
-template <template <class> class OpOf, class T>
-void run_reduce(const Command& command, Context& context, double divisor, const void* center) {
-  using Op = OpOf<Compute<T>>;
+template <template <class> class OpOf, class X>
+void run_reduce(const X& elements, const Command& command, Context& context, double divisor,
+                const void* center) {
+  using Op = OpOf<Compute<typename X::Element>>;
   const auto& x = command[1];
   const Extents extents{x.shape[0], x.shape[1], x.shape[2]};
   const Output out{command[0].data, command[0].dtype, divisor};
-  const auto* data = x.as<const T>();
   const auto* centers = static_cast<const typename Op::Acc*>(center);
   if (extents.inner == 1) {
-    reduce_rows<Op>(data, extents, centers, out, context);
+    reduce_rows<Op>(elements, extents, centers, out, context);
   } else {
-    reduce_columns<Op>(data, extents, centers, out, context);
+    reduce_columns<Op>(elements, extents, centers, out, context);
   }
+}
+
+template <template <class> class OpOf, class T>
+void reduce_stored(const Command& command, Context& context, double divisor, const void* center) {
+  run_reduce<OpOf>(StoredElements<T>{command[1].as<const T>()}, command, context, divisor, center);
 }
 
 void sum_kernel(const Command& command, Context& context) {
   const double divisor = command.param<SumParams>().divisor;
   with_dtype(command[1].dtype, [&](auto tag) {
-    run_reduce<Sum, typename decltype(tag)::type>(command, context, divisor, nullptr);
+    using T = typename decltype(tag)::type;
+    if (!command.tiles) return reduce_stored<Sum, T>(command, context, divisor, nullptr);
+    run_reduce<Sum>(MadeElements<T>(command, context, kLongestPiece), command, context, divisor, nullptr);
   });
 }
 
@@ -132,14 +139,15 @@ template <template <class> class OpOf>
 void deviation_kernel(const Command& command, Context& context) {
   const double divisor = command.param<SumParams>().divisor;
   with_float(command[1].dtype, [&](auto tag) {
-    run_reduce<OpOf, typename decltype(tag)::type>(command, context, divisor, command[2].data);
+    reduce_stored<OpOf, typename decltype(tag)::type>(command, context, divisor, command[2].data);
   });
 }
 
 template <template <class> class OpOf>
 void extreme_kernel(const Command& command, Context& context) {
-  with_dtype(command[1].dtype,
-             [&](auto tag) { run_reduce<OpOf, typename decltype(tag)::type>(command, context, 1, nullptr); });
+  with_dtype(command[1].dtype, [&](auto tag) {
+    reduce_stored<OpOf, typename decltype(tag)::type>(command, context, 1, nullptr);
+  });
 }
 
 template <template <class> class OpOf>

@@ -6,6 +6,7 @@
 #include "kernels/cpu/scalar.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/tasks.h"
+#include "kernels/cpu/tile_prologue.h"
 #include "stream/context.h"
 
 namespace hebb::kernels::HEBB_ISA {
@@ -13,13 +14,16 @@ namespace {
 
 // The fixed pieces of a sum: nothing here may depend on the number of threads.
 constexpr int64_t kChunk = 4096;        // elements of a row
-constexpr int64_t kLanes = 128;         // independent accumulators of a row
+constexpr int64_t kRowLanes = 128;      // independent accumulators of a row
 constexpr int64_t kFold = 16;           // accumulators of a short row
 constexpr int64_t kRowsPerChunk = 256;  // rows of columns, 8 of them joined as a tree
 constexpr int64_t kColumnBlock = 1024;  // columns of a task, their accumulators stay in L1
 constexpr int64_t kMinWidth = 128;      // narrower rows are handled several at a time
 constexpr int64_t kArgBlock = 256;
 constexpr int64_t kCumsumBlock = 256;
+
+// Elements that are asked for at once, at most.
+constexpr int64_t kLongestPiece = 8 * kColumnBlock;
 
 constexpr int64_t kRowGroup = 64;  // short rows handled before their results are written
 constexpr int64_t kSearchBlock = 64;
@@ -67,13 +71,13 @@ template <class Op, class C>
   Acc lanes[kFold];
   for (int64_t l = 0; l < kFold; ++l) lanes[l] = Op::start();
   int64_t i = 0;
-  if (n >= kLanes) {
-    Acc wide[kLanes];
-    for (int64_t l = 0; l < kLanes; ++l) wide[l] = Op::start();
-    for (; i + kLanes <= n; i += kLanes) {
-      for (int64_t l = 0; l < kLanes; ++l) wide[l] = Op::join(wide[l], Op::lift(x[i + l], center));
+  if (n >= kRowLanes) {
+    Acc wide[kRowLanes];
+    for (int64_t l = 0; l < kRowLanes; ++l) wide[l] = Op::start();
+    for (; i + kRowLanes <= n; i += kRowLanes) {
+      for (int64_t l = 0; l < kRowLanes; ++l) wide[l] = Op::join(wide[l], Op::lift(x[i + l], center));
     }
-    for (int64_t g = 0; g < kLanes; g += kFold) {
+    for (int64_t g = 0; g < kRowLanes; g += kFold) {
       for (int64_t l = 0; l < kFold; ++l) lanes[l] = Op::join(lanes[l], wide[g + l]);
     }
   }
@@ -94,29 +98,34 @@ HEBB_INLINE typename Op::Acc reduce_span(const T* x, int64_t n, typename Op::Acc
   return span_of<Op>(widen(x, n, buffer), n, center);
 }
 
-template <class Op, class T, class Out>
-void reduce_rows(const T* x, Extents e, const typename Op::Acc* centers, Out out, stream::Context& context) {
+// X gives the elements: where they are stored, or as they are made.
+template <class Op, class X, class Out>
+void reduce_rows(const X& x, Extents e, const typename Op::Acc* centers, Out out, stream::Context& context) {
   using Acc = typename Op::Acc;
+  using T = typename X::Element;
   using Wide = typename Op::Wide;
   const int64_t chunks = ceil_div(e.reduce, kChunk);
   if (chunks <= 1) {
-    const int64_t group = e.reduce <= kChunk / kRowGroup ? kRowGroup : 1;
-    parallel_items(context, ceil_div(e.outer, group), task_grain(e.reduce * group), [&](int64_t item, int) {
-      const int64_t first = item * group, count = least(group, e.outer - first);
-      Acc acc[kRowGroup];
-      for (int64_t k = 0; k < count; ++k) {
-        const Acc center = centers ? centers[first + k] : Acc(0);
-        acc[k] = reduce_span<Op>(x + (first + k) * e.reduce, e.reduce, center);
-      }
-      out.put(first, acc, count);
-    });
+    const int64_t group = least(kRowGroup, kChunk / most(1, e.reduce));
+    parallel_items(context, ceil_div(e.outer, group), task_grain(e.reduce * group),
+                   [&](int64_t item, int thread) {
+                     const int64_t first = item * group, count = least(group, e.outer - first);
+                     const T* rows = x.rows({first * e.reduce, count * e.reduce}, thread);
+                     Acc acc[kRowGroup];
+                     for (int64_t k = 0; k < count; ++k) {
+                       const Acc center = centers ? centers[first + k] : Acc(0);
+                       acc[k] = reduce_span<Op>(rows + k * e.reduce, e.reduce, center);
+                     }
+                     out.put(first, acc, count);
+                   });
     return;
   }
   Acc* partials = context.scratch<Acc>(0, e.outer * chunks);
-  parallel_items(context, e.outer * chunks, task_grain(kChunk), [&](int64_t item, int) {
+  parallel_items(context, e.outer * chunks, task_grain(kChunk), [&](int64_t item, int thread) {
     const int64_t row = item / chunks, first = item % chunks * kChunk;
+    const int64_t count = least(e.reduce - first, kChunk);
     const Acc center = centers ? centers[row] : Acc(0);
-    partials[item] = reduce_span<Op>(x + row * e.reduce + first, least(e.reduce - first, kChunk), center);
+    partials[item] = reduce_span<Op>(x.rows({row * e.reduce + first, count}, thread), count, center);
   });
   for (int64_t row = 0; row < e.outer; ++row) {
     Wide acc = Op::start();
@@ -154,43 +163,60 @@ template <class Op, class C>
   for (int64_t j = 0; j < width; ++j) acc[j] = Op::join(acc[j], Op::lift(row[j], center[j]));
 }
 
-// acc[j] joined with rows of `width` elements, `stride` apart, then with the `tail` first elements of one
-// more row.
-template <class Op, class T>
-void join_rows(const T* x, int64_t rows, int64_t stride, int64_t width, int64_t tail,
-               const typename Op::Acc* center, typename Op::Acc* acc) {
+// Rows of `width` elements from element `first` on, `stride` apart, then the `tail` first elements of one
+// more.
+struct Rows {
+  int64_t first, count, stride, width, tail;
+};
+
+// acc[j] joined with them.
+template <class Op, class X>
+void join_rows(const X& x, const Rows& rows, int thread, const typename Op::Acc* center,
+               typename Op::Acc* acc) {
+  using T = typename X::Element;
+  const int64_t width = rows.width;
   for (int64_t j = 0; j < width; ++j) acc[j] = Op::start();
   Compute<T> buffer[kIsStoredAsComputed<T> ? 1 : 8 * kColumnBlock];
   int64_t r = 0;
-  for (; r + 8 <= rows; r += 8) {
+  for (; r + 8 <= rows.count; r += 8) {
+    const Piece piece{rows.first + r * rows.stride, width, 8, rows.stride};
+    const T* from = x.rows(piece, thread);
+    const int64_t step = x.step(piece);
     if constexpr (kIsStoredAsComputed<T>) {
-      join_tile<Op>(x + r * stride, stride, width, center, acc);
+      join_tile<Op>(from, step, width, center, acc);
     } else {
-      for (int64_t k = 0; k < 8; ++k) widen(x + (r + k) * stride, width, buffer + k * width);
+      for (int64_t k = 0; k < 8; ++k) widen(from + k * step, width, buffer + k * width);
       join_tile<Op>(static_cast<const Compute<T>*>(buffer), width, width, center, acc);
     }
   }
-  for (; r < rows; ++r) join_row<Op>(widen(x + r * stride, width, buffer), width, center, acc);
-  join_row<Op>(widen(x + rows * stride, tail, buffer), tail, center, acc);
+  for (; r <= rows.count; ++r) {
+    const int64_t count = r < rows.count ? width : rows.tail;
+    if (count == 0) continue;
+    const T* from = x.rows({rows.first + r * rows.stride, count}, thread);
+    join_row<Op>(widen(from, count, buffer), count, center, acc);
+  }
 }
 
 // Narrow rows are taken `group` at a time as one wide row, whose accumulators are joined at the end.
-template <class Op, class T>
-void join_columns(const T* x, int64_t rows, int64_t inner, int64_t group, int64_t columns,
-                  const typename Op::Acc* centers, typename Op::Acc* acc) {
+template <class Op, class X>
+void join_columns(const X& x, const Rows& rows, int64_t group, int thread, const typename Op::Acc* centers,
+                  typename Op::Acc* acc) {
   using Acc = typename Op::Acc;
+  const int64_t columns = rows.width;
   Acc center[kColumnBlock];
   for (int64_t g = 0; g < group; ++g) {
     for (int64_t j = 0; j < columns; ++j) center[g * columns + j] = centers ? centers[j] : Acc(0);
   }
-  join_rows<Op>(x, rows / group, group * inner, group * columns, rows % group * columns, center, acc);
+  const Rows wide{rows.first, rows.count / group, group * rows.stride, group * columns,
+                  rows.count % group * columns};
+  join_rows<Op>(x, wide, thread, center, acc);
   for (int64_t g = 1; g < group; ++g) {
     for (int64_t j = 0; j < columns; ++j) acc[j] = Op::join(acc[j], acc[g * columns + j]);
   }
 }
 
-template <class Op, class T, class Out>
-void reduce_columns(const T* x, Extents e, const typename Op::Acc* centers, Out out,
+template <class Op, class X, class Out>
+void reduce_columns(const X& x, Extents e, const typename Op::Acc* centers, Out out,
                     stream::Context& context) {
   using Acc = typename Op::Acc;
   using Wide = typename Op::Wide;
@@ -200,14 +226,14 @@ void reduce_columns(const T* x, Extents e, const typename Op::Acc* centers, Out 
   const int64_t blocks = ceil_div(e.inner, kColumnBlock);
   Acc* partials = chunks > 1 ? context.scratch<Acc>(0, e.outer * chunks * e.inner) : nullptr;
   const int64_t item_size = least(e.reduce, rows_per_chunk) * least(e.inner, kColumnBlock);
-  parallel_items(context, e.outer * chunks * blocks, task_grain(item_size), [&](int64_t item, int) {
+  parallel_items(context, e.outer * chunks * blocks, task_grain(item_size), [&](int64_t item, int thread) {
     const int64_t column = item % blocks * kColumnBlock, chunk = item / blocks % chunks;
     const int64_t slice = item / blocks / chunks, row = chunk * rows_per_chunk;
     const int64_t columns = least(e.inner - column, kColumnBlock);
-    const T* from = x + (slice * e.reduce + row) * e.inner + column;
+    const Rows rows{(slice * e.reduce + row) * e.inner + column, least(e.reduce - row, rows_per_chunk),
+                    e.inner, columns, 0};
     Acc acc[kColumnBlock];
-    join_columns<Op>(from, least(e.reduce - row, rows_per_chunk), e.inner, group, columns,
-                     centers ? centers + slice * e.inner + column : nullptr, acc);
+    join_columns<Op>(x, rows, group, thread, centers ? centers + slice * e.inner + column : nullptr, acc);
     if (partials) {
       Acc* to = partials + (slice * chunks + chunk) * e.inner + column;
       for (int64_t j = 0; j < columns; ++j) to[j] = acc[j];

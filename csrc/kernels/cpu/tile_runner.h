@@ -56,7 +56,7 @@ class TileRunner {
       convert_[i] = instruction.slot ? nullptr : convert_row(instruction.to, instruction.from);
     }
     tiles_ = program.registers + program.read_count;
-    set_outputs(count);
+    set_outputs();
     const int64_t item = widest();
     const int64_t fitting = kTileBytes / (item * most(1, tiles_)) / kTile * kTile;
     tiling_ = tiling_of(walk_, most(kTile, least(kLongestTile, fitting)));
@@ -72,8 +72,9 @@ class TileRunner {
   // Memory that a thread works in.
   HEBB_INLINE int64_t bytes() const { return tiles_ * tile_bytes_; }
 
-  // On one thread. Its memory: the registers, a tile for each read, then those of outputs.
-  void run(const Piece& piece, char* memory) const {
+  // On one thread. Its memory: the registers, a tile for each read, then those of outputs. Where `to` is
+  // given the first output lies there, row after row, instead of in its own memory.
+  void run(const Piece& piece, char* memory, char* to = nullptr) const {
     Values values;
     const int64_t filled = least(tiling_.length, piece.count) + (periodic_ ? walk_.inner() : 0);
     for (int k = 0; k < program_->read_count; ++k) {
@@ -84,10 +85,11 @@ class TileRunner {
     }
     for (int64_t row = 0; row < piece.rows; ++row) {
       const int64_t end = piece.start + row * piece.step + piece.count;
+      char* first = to ? to + ((row + 1) * piece.count - end) * output_[0].item : output_[0].data;
       for (int64_t start = end - piece.count; start < end;) {
         int64_t count = least(tiling_.length, end - start);
         if (tiling_.within_rows) count = least(count, walk_.inner() - start % walk_.inner());
-        run_tile(start, count, values, memory);
+        run_tile(start, count, values, memory, first);
         start += count;
       }
     }
@@ -97,7 +99,8 @@ class TileRunner {
   struct Output {
     char* data;
     int64_t item;
-    // Where an input lies in the same memory: the tile it is held in until all is read, or -1.
+    // Where an input in the same memory is needed after it is made: the tile it is held in until all is
+    // read, or -1.
     int64_t own_tile;
   };
 
@@ -114,17 +117,39 @@ class TileRunner {
     return input.fetch == Fetch::kOnce && walk_.inner_stride(input.index) != 0;
   }
 
-  void set_outputs(int operand_count) {
+  void set_outputs() {
     for (int k = 0; k < program_->output_count; ++k) {
       Output& output = output_[k];
       output.data = operands_[k].as<char>();
       output.item = item_size(operands_[k].dtype);
-      output.own_tile = -1;
-      for (int i = program_->output_count; i < operand_count; ++i) {
-        if (operands_[i].data == output.data) output.own_tile = tiles_;
-      }
-      if (output.own_tile >= 0) ++tiles_;
+      output.own_tile = overwrites_needed(k) ? tiles_++ : -1;
     }
+  }
+
+  // Whether output k, written at once, would destroy what a later instruction reads. An element-wise formula
+  // may write over its own operand.
+  bool overwrites_needed(int k) const {
+    int maker = 0;
+    while (program_->instructions[maker].place != program_->registers + k) ++maker;
+    const stream::Slot* slot = program_->instructions[maker].slot;
+    const bool over_operand = slot && slot->traits.elementwise && !slot->traits.predicate;
+    for (int r = 0; r < program_->read_count; ++r) {
+      const stream::Operand& operand = operands_[program_->output_count + program_->reads[r].input];
+      if (input_[r].fetch != Fetch::kDirect || operand.data != operands_[k].data) continue;
+      if (last_use(r) > maker || (last_use(r) == maker && !over_operand)) return true;
+    }
+    return false;
+  }
+
+  // The last instruction with value r as an operand; -1 for none.
+  int last_use(int r) const {
+    for (int i = program_->instruction_count; i-- > 0;) {
+      const stream::TileInstruction& instruction = program_->instructions[i];
+      for (int k = 0; k < instruction.arity; ++k) {
+        if (instruction.in[k] == r) return i;
+      }
+    }
+    return -1;
   }
 
   // Bytes of the widest element that lies in a tile.
@@ -161,14 +186,16 @@ class TileRunner {
     }
   }
 
-  void run_tile(int64_t start, int64_t count, Values& values, char* memory) const {
+  // `first` is where the first output would have element 0.
+  void run_tile(int64_t start, int64_t count, Values& values, char* memory, char* first) const {
     fetch(start, count, values, memory);
     for (int i = 0; i < program_->instruction_count; ++i) {
       const int place = program_->instructions[i].place;
       char* result = tile_at(memory, place);
       if (place >= program_->registers) {
         const Output& output = output_[place - program_->registers];
-        result = output.own_tile < 0 ? output.data + start * output.item : tile_at(memory, output.own_tile);
+        char* data = place == program_->registers ? first : output.data;
+        result = output.own_tile < 0 ? data + start * output.item : tile_at(memory, output.own_tile);
       }
       run_instruction(i, values, result, start, count);
     }

@@ -29,6 +29,10 @@ void rematerialise(Program& program, int64_t budget);
 // lies where the program writes.
 void append_epilogues(Program& program);
 
+// An element-wise command becomes the prologue of the one command that reads what it makes, where that one
+// has the trait: its result is made piece by piece and is never in memory.
+void prepend_prologues(Program& program);
+
 // What several commands would bring into panels is packed once, before the first; where the program never
 // writes it, once for all runs.
 void pack_once(Program& program);
