@@ -134,6 +134,13 @@ bool multiply_if_thin(stream::Context& context, const Plain<T>& p) {
 template <class P>
 inline constexpr bool kMayBeThin = !kIsPanels<decltype(P::b)>;
 
+// Whether rows are final as a whole: only then is a panel of them one run of memory. A tile program over
+// shorter runs takes longer than over all of the result later.
+template <class T>
+bool has_whole_rows(int64_t n) {
+  return n <= kBlockN<T>;
+}
+
 // Matrix `index`, on one thread.
 template <class T, class P>
 void multiply_alone(const Batch& batch, const P& p, T* space, const TileEpilogue& epilogue, int64_t index,
@@ -141,6 +148,10 @@ void multiply_alone(const Batch& batch, const P& p, T* space, const TileEpilogue
   const Follow follow{epilogue, batch, index * batch.m * batch.n};
   if constexpr (kMayBeThin<P>) {
     if (multiply_if_thin(p)) return follow(thread, 0, batch.m, 0, batch.n);
+  }
+  if (!has_whole_rows<T>(p.n)) {
+    multiply_on_thread(space, p);
+    return follow(thread, 0, batch.m, 0, batch.n);
   }
   multiply_on_thread(space, p, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
     follow(thread, row, rows, column, columns);
@@ -155,8 +166,7 @@ void multiply_shared(stream::Context& context, const Batch& batch, const P& p, c
   bool done = false;
   if constexpr (kMayBeThin<P>) done = multiply_if_thin(context, p);
   if (!done) {
-    const int64_t columns = p.n / grid_of(context, p).columns;
-    if (epilogue && (columns == p.n || columns >= kLongRun))
+    if (epilogue && grid_of(context, p).columns == 1 && has_whole_rows<T>(p.n))
       return multiply(context, p, static_cast<T*>(nullptr), follow);
     multiply(context, p);
   }
