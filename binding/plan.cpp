@@ -122,12 +122,6 @@ Napi::Value record_abort(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value is_recording(const Napi::CallbackInfo& info) {
-  return entry(info, [&](Environment& environment) {
-    return Napi::Boolean::New(environment.env(), environment.recorder() != nullptr);
-  });
-}
-
 // planMatches(plan): whether its states are as they were recorded.
 Napi::Value matches(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
@@ -271,7 +265,6 @@ void export_plan(Napi::Env env, Napi::Object exports) {
   exports.Set("recordBegin", Napi::Function::New(env, record_begin));
   exports.Set("recordEnd", Napi::Function::New(env, record_end));
   exports.Set("recordAbort", Napi::Function::New(env, record_abort));
-  exports.Set("isRecording", Napi::Function::New(env, is_recording));
   exports.Set("planMatches", Napi::Function::New(env, matches));
   exports.Set("planBlanks", Napi::Function::New(env, blanks));
   exports.Set("planRun", Napi::Function::New(env, run));

@@ -138,12 +138,18 @@ const whenRoom = <T>(room: number, value: T, tensors: readonly Tensor[]): Promis
     waiting.push({ room, done });
   });
 
+let recordingNow = false;
+
+/** Whether a step is being recorded. */
+export const isRecording = (): boolean => recordingNow;
+
 function record<A extends readonly unknown[], R>(
   body: (...args: A) => R,
   args: Signature,
   optimise: boolean,
 ): Recording {
   const placeholders = native.recordBegin(args.tree.handles);
+  recordingNow = true;
   try {
     const [result, structure] = readsOf(() =>
       body(...(args.tree.rebuild(placeholders.map(handle => wrap(handle))) as A)),
@@ -158,6 +164,8 @@ function record<A extends readonly unknown[], R>(
   } catch (error) {
     native.recordAbort();
     throw error;
+  } finally {
+    recordingNow = false;
   }
 }
 
@@ -318,7 +326,7 @@ export function compile<A extends readonly unknown[], R>(
   checkOptions('compile', options, ['optimise', 'cache']);
   const form = new Compiled(body, options);
   // Inside another recording the result itself.
-  const call = (...args: A): unknown => (native.isRecording() ? body(...args) : form.run(args));
+  const call = (...args: A): unknown => (recordingNow ? body(...args) : form.run(args));
   const step = Object.assign(call, {
     body,
     prepare: (...args: A) => void form.find(args),

@@ -160,7 +160,6 @@ export interface Native {
   recordBegin(args: readonly Handle[]): Handle[];
   recordEnd(results: readonly Handle[], optimise: boolean): PlanRef;
   recordAbort(): void;
-  isRecording(): boolean;
   planMatches(plan: PlanRef): boolean;
   planBlanks(count: number): Handle[];
   planRun(plan: PlanRef, timed: boolean, ...handles: readonly Handle[]): boolean;

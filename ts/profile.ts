@@ -1,7 +1,7 @@
 // profile(): what each command of a compiled step takes.
 import { inspect } from 'node:util';
 import { replaceFile } from './atomic-file';
-import { timedRun } from './compile';
+import { isRecording, timedRun } from './compile';
 import type { Step } from './compile';
 import { StateError, ValueError } from './errors';
 import { checkOptions } from './handle';
@@ -161,7 +161,7 @@ function check(args: unknown, options: ProfileOptions): number {
   if (!Number.isSafeInteger(runs) || runs < 1) {
     throw new ValueError('profile', `runs is ${inspect(runs, { depth: 0 })}; use an integer of 1 and more`);
   }
-  if (native.isRecording()) {
+  if (isRecording()) {
     throw new StateError('profile', 'a step is being recorded; profile outside of compiled functions');
   }
   return runs;
