@@ -116,7 +116,7 @@ class TestProgram {
       const Origin origin = program.buffers[i].origin;
       if (i >= initial_.size() || origin == Origin::kTemporary || origin == Origin::kOutput) {
         std::memset(memory[i]->as<char>(), 0xab, memory[i]->bytes());
-      } else {
+      } else if (memory[i]->bytes() > 0) {
         std::memcpy(memory[i]->as<char>(), initial_[i].data(), memory[i]->bytes());
       }
     }
