@@ -177,7 +177,7 @@ class Compiled<A extends readonly unknown[], R> {
   readonly #limit: number;
   #made = 0;
   #warned = false;
-  // Calls since JavaScript last went on with whatever waits.
+  // Runs submitted since JavaScript last went on with whatever waits.
   #unawaited = 0;
   readonly #awaited = (): void => {
     this.#unawaited = 0;
@@ -216,7 +216,7 @@ class Compiled<A extends readonly unknown[], R> {
   }
 
   run(args: A, timed = false): Promise<R> {
-    this.#pace();
+    this.#checkPace();
     let recording = this.#recordings[0];
     let handles: readonly Handle[] | undefined =
       recording?.flat === true && recording.structure.unchanged() ? handlesOf(args) : undefined;
@@ -228,6 +228,7 @@ class Compiled<A extends readonly unknown[], R> {
     if (recording === undefined || tensors === undefined) {
       throw new StateError('compile', 'a state changed while the step was recorded; call it again');
     }
+    if (this.#unawaited++ === 0) void settled.then(this.#awaited);
     const value = recording.results.rebuild(tensors) as R;
     const room = status[0];
     return room === undefined || room === 0 ? soon(value) : whenRoom(room, value, tensors);
@@ -250,14 +251,12 @@ class Compiled<A extends readonly unknown[], R> {
   }
 
   // Runs may be done before anything was awaited: what counts is whether the caller waits at all.
-  #pace(): void {
-    if (this.#unawaited === UNAWAITED) {
-      throw new StateError(
-        'compile',
-        `${UNAWAITED} runs of the step are under way; await each call before the next`,
-      );
-    }
-    if (this.#unawaited++ === 0) void settled.then(this.#awaited);
+  #checkPace(): void {
+    if (this.#unawaited < UNAWAITED) return;
+    throw new StateError(
+      'compile',
+      `${UNAWAITED} runs of the step are under way; await each call before the next`,
+    );
   }
 
   #trim(): void {

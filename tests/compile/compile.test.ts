@@ -203,6 +203,12 @@ test('calls count as awaited once anything was awaited behind them', async () =>
   }
 });
 
+test('calls that throw are no runs under way', async () => {
+  const step = compile((x: Tensor) => x.matmul(tensor([[1], [2]])));
+  for (let i = 0; i < 5; i++) expect(() => step(tensor([[1, 2, 3]]))).toThrow(/^matmul: /);
+  expect(await (await step(tensor([[3, 4]]))).item()).toBe(11);
+});
+
 test('a loop of short steps leaves the event loop its turns', async () => {
   const step = compile((x: Tensor) => x.add(1));
   const x = tensor([1]);
