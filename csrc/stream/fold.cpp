@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "stream/operand.h"
 #include "stream/passes/usage.h"
 #include "stream/stream.h"
 
@@ -71,10 +72,8 @@ class Folder {
     std::vector<Operand> operands;
     for (const auto& operand : command.operands) {
       if (operand.writes()) {
-        auto storage = std::make_shared<Storage>(nullptr, false);
-        storage->move_to(stream_.allocate(
-            static_cast<size_t>(program_.buffers[static_cast<size_t>(operand.buffer)].bytes)));
-        known_[static_cast<size_t>(operand.buffer)] = std::move(storage);
+        const auto id = static_cast<size_t>(operand.buffer);
+        known_[id] = new_tensor(stream_, DType::kU8, Shape{program_.buffers[id].bytes}).storage();
       }
       Operand view = operand.view;
       if (operand.buffer != kNoBuffer) {

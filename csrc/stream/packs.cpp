@@ -19,9 +19,8 @@ std::shared_ptr<Pack> PackStore::find(Stream& stream, const std::string& name, i
 PlanPacks::PlanPacks(const Program& program, const std::vector<State*>& states,
                      const std::vector<std::shared_ptr<Storage>>& captured) {
   for (const auto& command : program.commands) {
-    if (command.operands.empty() || command.operands[0].buffer == kNoBuffer) break;
+    if (pack_made_by(program, command) < 0) break;
     const Buffer& panels = program.buffers[static_cast<size_t>(command.operands[0].buffer)];
-    if (panels.origin != Origin::kPack) break;
     const PlanOperand& source = command.operands[1];
     const Buffer& from = program.buffers[static_cast<size_t>(source.buffer)];
     const auto index = static_cast<size_t>(from.index);

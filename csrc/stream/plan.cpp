@@ -76,17 +76,12 @@ void Plan::apply_passes() {
     if (fold_constants(stream_, program_, captured_)) folded_ = program_;
   }
   optimise_(program_, nullptr);
-  std::vector<bool> used(captured_.size());
-  for (const auto& command : program_.commands) {
-    for (const auto& operand : command.operands) {
-      if (operand.buffer == kNoBuffer) continue;
-      const Buffer& buffer = program_.buffers[static_cast<size_t>(operand.buffer)];
-      if (buffer.origin == Origin::kCaptured) used[static_cast<size_t>(buffer.index)] = true;
-    }
-  }
   // What only constants were made of need not live on.
+  const std::vector<bool> used = used_buffers(program_);
   for (size_t i = 0; i < used.size(); ++i) {
-    if (!used[i]) captured_[i] = nullptr;
+    const Buffer& buffer = program_.buffers[i];
+    if (buffer.origin == Origin::kCaptured && !used[i])
+      captured_[static_cast<size_t>(buffer.index)] = nullptr;
   }
 }
 

@@ -138,6 +138,22 @@ CommandView::CommandView(const PlanCommand& source) {
   command_.tile_operands = static_cast<int>(source.tile_operands);
 }
 
+std::vector<bool> used_buffers(const Program& program) {
+  std::vector<bool> used(program.buffers.size());
+  for (const auto& command : program.commands) {
+    for (const auto& operand : command.operands) {
+      if (operand.buffer != kNoBuffer) used[static_cast<size_t>(operand.buffer)] = true;
+    }
+  }
+  return used;
+}
+
+int pack_made_by(const Program& program, const PlanCommand& command) {
+  if (command.operands.empty() || command.operands[0].buffer == kNoBuffer) return -1;
+  const Buffer& result = program.buffers[static_cast<size_t>(command.operands[0].buffer)];
+  return result.origin == Origin::kPack ? result.index : -1;
+}
+
 void append_view(std::string& key, const Operand& view) {
   append_bytes(key, view.dtype);
   append_bytes(key, view.in_panels);

@@ -88,6 +88,12 @@ class CommandView {
   Command command_;
 };
 
+// By buffer: whether a command uses it.
+std::vector<bool> used_buffers(const Program& program);
+
+// The pack that a command makes; -1 for none.
+int pack_made_by(const Program& program, const PlanCommand& command);
+
 // Appends what tells apart views of one buffer.
 void append_view(std::string& key, const Operand& view);
 template <class T>

@@ -15,17 +15,6 @@ int64_t now() {
       .count();
 }
 
-// By buffer: whether a command uses it.
-std::vector<bool> used_buffers(const Program& program) {
-  std::vector<bool> used(program.buffers.size());
-  for (const auto& command : program.commands) {
-    for (const auto& operand : command.operands) {
-      if (operand.buffer != kNoBuffer) used[static_cast<size_t>(operand.buffer)] = true;
-    }
-  }
-  return used;
-}
-
 // Outputs are always bound: a run may have to poison them.
 bool is_bound(Origin origin, bool used) {
   if (origin == Origin::kOutput) return true;
@@ -54,9 +43,8 @@ Replay::Replay(const Program& program, const ArenaLayout& layout, const std::vec
   }
   for (const auto& command : program.commands) {
     add(command, program, layout, states);
-    if (command.operands.empty() || command.operands[0].buffer == kNoBuffer) continue;
-    const Buffer& result = program.buffers[static_cast<size_t>(command.operands[0].buffer)];
-    if (result.origin == Origin::kPack) packs_.push_back(static_cast<size_t>(result.index));
+    const int pack = pack_made_by(program, command);
+    if (pack >= 0) packs_.push_back(static_cast<size_t>(pack));
   }
   connect();
 }

@@ -39,13 +39,11 @@ class Epilogues {
   }
 
   void run() {
-    const std::vector<PlanCommand> before = std::move(program_.commands);
     std::vector<PlanCommand> after;
-    after.reserve(before.size());
-    program_.commands = before;  // what assemble() looks at
-    for (size_t i = 0; i < before.size(); ++i) {
-      std::optional<PlanCommand> rest = program_of(before[i], static_cast<int>(i));
-      if (!rest || !append(after, *rest)) after.push_back(before[i]);
+    after.reserve(program_.commands.size());
+    for (size_t i = 0; i < program_.commands.size(); ++i) {
+      std::optional<PlanCommand> rest = program_of(program_.commands[i], static_cast<int>(i));
+      if (!rest || !append(after, *rest)) after.push_back(program_.commands[i]);
     }
     program_.commands = std::move(after);
   }
@@ -61,17 +59,14 @@ class Epilogues {
     return buffers;
   }
 
-  // The command as a tile program with its operands; nothing where it is no element-wise one, or reads no
-  // result that could get it.
+  // The command as a tile program with its operands; nothing where it is none, or reads no result that could
+  // get it.
   std::optional<PlanCommand> program_of(const PlanCommand& command, int at) const {
     const bool made = std::any_of(command.operands.begin(), command.operands.end(), [&](const auto& operand) {
       return operand.buffer != kNoBuffer && !operand.writes() &&
              produced_[static_cast<size_t>(operand.buffer)];
     });
-    if (!made) return std::nullopt;
-    if (command.tiles && command.tile_operands == 0) return command;
-    if (!is_elementwise(command)) return std::nullopt;
-    return assemble(program_, readers_, {at}, *command.slot);
+    return made ? as_program(program_, readers_, at) : std::nullopt;
   }
 
   // Makes the program the epilogue of one of the commands so far: the latest that can take it.
@@ -133,9 +128,7 @@ class Epilogues {
     }
     const int result = command.operands[0].buffer;
     const int place = place_of(command.operands[0], rest);
-    command.tiles = rest.tiles;
-    command.tile_operands = command.operands.size();
-    command.operands.insert(command.operands.end(), rest.operands.begin(), rest.operands.end());
+    attach_program(command, rest);
     for (PlanOperand& operand : command.operands) {
       if (operand.buffer != result) continue;
       operand.buffer = place;

@@ -170,6 +170,19 @@ bool is_elementwise(const PlanCommand& command) {
   return !traits.conversion || first.buffer == kNoBuffer || is_straight(first.view, output.view);
 }
 
+std::optional<PlanCommand> as_program(const Program& program, const Readers& readers, int at) {
+  const PlanCommand& command = program.commands[static_cast<size_t>(at)];
+  if (command.tiles && command.tile_operands == 0) return command;
+  if (!is_elementwise(command)) return std::nullopt;
+  return assemble(program, readers, {at}, *command.slot);
+}
+
+void attach_program(PlanCommand& command, const PlanCommand& program) {
+  command.tiles = program.tiles;
+  command.tile_operands = command.operands.size();
+  command.operands.insert(command.operands.end(), program.operands.begin(), program.operands.end());
+}
+
 void fuse_elementwise(Program& program, const Slot& fused) { program.commands = Fuser(program, fused).run(); }
 
 }  // namespace hebb::stream

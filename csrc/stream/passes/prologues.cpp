@@ -22,9 +22,9 @@ class Prologues {
       PlanCommand& command = program_.commands[i];
       const std::optional<int> maker = maker_of(command, static_cast<int>(i));
       if (!maker) continue;
-      std::optional<PlanCommand> made = program_of(*maker);
+      const std::optional<PlanCommand> made = as_program(program_, readers_, *maker);
       if (!made) continue;
-      prepend(command, std::move(*made));
+      prepend(command, *made);
       taken[static_cast<size_t>(*maker)] = true;
     }
     erase_commands(program_, taken);
@@ -43,8 +43,7 @@ class Prologues {
     if (use.writers.size() != 1 || use.readers.size() != 1 || use.writers[0] >= at) return std::nullopt;
     const int maker = use.writers[0];
     const PlanCommand& made = program_.commands[static_cast<size_t>(maker)];
-    const bool program_alone = made.tiles && made.tile_operands == 0 && made.tiles->output_count == 1;
-    if (!program_alone && (made.tiles || !is_elementwise(made))) return std::nullopt;
+    if (made.tiles && made.tiles->output_count > 1) return std::nullopt;
     if (!is_whole_value(input, made.operands[0])) return std::nullopt;
     for (size_t k = 0; k < command.operands.size(); ++k) {
       if (k != first && command.operands[k].buffer == input.buffer) return std::nullopt;
@@ -66,18 +65,10 @@ class Prologues {
     return false;
   }
 
-  std::optional<PlanCommand> program_of(int maker) const {
-    const PlanCommand& command = program_.commands[static_cast<size_t>(maker)];
-    if (command.tiles) return command;
-    return assemble(program_, readers_, {maker}, *command.slot);
-  }
-
   // What the program makes is nowhere in memory: the operands that stood for it have no buffer.
-  static void prepend(PlanCommand& command, PlanCommand made) {
+  static void prepend(PlanCommand& command, const PlanCommand& made) {
     const int buffer = made.operands[0].buffer;
-    command.tiles = made.tiles;
-    command.tile_operands = command.operands.size();
-    command.operands.insert(command.operands.end(), made.operands.begin(), made.operands.end());
+    attach_program(command, made);
     for (PlanOperand& operand : command.operands) {
       if (operand.buffer != buffer) continue;
       operand.buffer = kNoBuffer;
