@@ -169,8 +169,7 @@ stream::Packing forward_packing(const stream::Command& command) {
   if (g.params.groups != 1) return {};
   const int64_t depth = g.taps() * g.depth, rows = g.batch * g.rows * g.columns;
   const int64_t shape[] = {1, depth, g.outs}, strides[] = {0, 1, depth};
-  return command[0].dtype == DType::kF64 ? tile::packing_of<double>(2, command[2], rows, shape, strides)
-                                         : tile::packing_of<float>(2, command[2], rows, shape, strides);
+  return tile::packing_of(command, 2, rows, shape, strides);
 }
 
 }  // namespace conv

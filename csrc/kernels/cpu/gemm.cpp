@@ -166,9 +166,10 @@ void multiply_shared(stream::Context& context, const Batch& batch, const P& p, c
   bool done = false;
   if constexpr (kMayBeThin<P>) done = multiply_if_thin(context, p);
   if (!done) {
-    if (epilogue && grid_of(context, p).columns == 1 && has_whole_rows<T>(p.n))
-      return multiply(context, p, static_cast<T*>(nullptr), follow);
-    multiply(context, p);
+    const Grid grid = grid_of(context, p);
+    if (epilogue && grid.columns == 1 && has_whole_rows<T>(p.n))
+      return multiply(context, p, grid, static_cast<T*>(nullptr), follow);
+    multiply(context, p, grid);
   }
   epilogue.run_behind(follow.first, batch.m * batch.n);
 }
@@ -298,12 +299,9 @@ stream::Packing gemm_packing(const stream::Command& command) {
   const int64_t rows = batch.count * batch.m, shape[] = {1, batch.k, batch.n};
   const int64_t strides[] = {0, batch.b_k, batch.b_column};
   const DType dtype = command[2].dtype;
-  if (dtype == DType::kF64) {
-    if (reads_in_place<double>(command, batch)) return {};
-    return packing_of<double>(2, command[2], rows, shape, strides);
-  }
+  if (dtype == DType::kF64 && reads_in_place<double>(command, batch)) return {};
   if (dtype == DType::kF32 && reads_in_place<float>(command, batch)) return {};
-  return packing_of<float>(2, command[2], rows, shape, strides);
+  return packing_of(command, 2, rows, shape, strides);
 }
 
 }  // namespace

@@ -1,35 +1,14 @@
 // The loop nest of GEMM, for everything that is a matrix product once its operands are packed: C = A B, A [m,
 // k], B [k, n].
 //
-// Operands are policies, so that a convolution can pack an image that was never unfolded:
-//
-//   struct A {                        // rows of A, in panels of at most kTileRows
-//     Panel<T> panel(T* space, int64_t row, int rows, int64_t k0, int64_t kc) const;
-//        // rows row..row+rows-1 and k0..k0+kc-1, either packed into space as space[k * rows + i] -> {space,
-//        0}, or,
-//        // where each row is contiguous in k, in place -> {first element, row stride}. space has room for
-//        // kTileRows * kc + kSlack elements.
-//   };
-//   struct B {                        // columns of B, in panels of `width` = 1 or 2 vectors
-//     void pack(T* space, int width, int64_t column, int columns, int64_t k0, int64_t kc) const;
-//        // space[k * width + j] = B[k0 + k, column + j] for j < columns, and 0 for columns <= j < width
-//     const T* in_place(int64_t column, int64_t k0) const;   // B[k0, column] if rows of B are contiguous,
-//     else null int64_t k_stride() const;                              // its distance to the next k
-//   };                                // or PanelB, which was packed before
-//   struct C {
-//     T* row(int64_t i) const;        // the n contiguous elements of row i
-//   };
-//
-// MatrixA, MatrixB and MatrixC are those of plain strided matrices; gemm_pack.h has interleave() and
-// copy_rows() to write others with. Policies are called from several threads at once and must not change.
+// Operands are policies, described in gemm_operands.h.
 //
 //   Product<T, A, B, C> p{m, n, k, a, b, c, {accumulate, bias, activation}};
 //   multiply(context, p);                                  // all threads
 //   multiply_on_thread(space, p);                          // this thread; space of thread_space(p) elements
 //   multiply(context, p, space);                           // all threads; thread_space(p) elements of thread
 //   0's scratch
-//   multiply(context, p, space, done);                     // tells of elements of C as soon as they are
-//   final
+//   multiply(context, p, grid_of(context, p), space, done);  // tells of elements as soon as they are final
 //
 // multiply() uses context.scratch of every thread: a caller that keeps something in that of thread 0 asks for
 // thread_space(p) more and hands it over. k = 0 gives zeros (or C
@@ -37,7 +16,7 @@
 // sum in the order of k: bits depend neither on threads nor on where the element lies.
 #pragma once
 
-#include "kernels/cpu/gemm_pack.h"
+#include "kernels/cpu/gemm_operands.h"
 #include "kernels/cpu/simd_math.h"
 #include "kernels/gemm.h"
 #include "stream/context.h"
@@ -56,12 +35,6 @@ inline constexpr int64_t kSerialWork = sizeof(V<float>) * 4096;
 inline constexpr int64_t kStoreWork = 8;
 
 template <class T>
-struct Panel {
-  const T* data;
-  int64_t row_stride;  // 0 where packed
-};
-
-template <class T>
 struct Epilogue {
   bool accumulate = false;  // C += A B
   const T* bias = nullptr;  // [n], added to each row
@@ -75,89 +48,6 @@ struct Product {
   B b;
   C c;
   Epilogue<T> epilogue = {};
-};
-
-// A strided matrix of T, or of a half type that is converted to T while packing.
-template <class T, class S = T>
-struct MatrixA {
-  const S* data;
-  int64_t row_stride, k_stride;
-
-  Panel<T> panel(T* space, int64_t row, int rows, int64_t k0, int64_t kc) const {
-    const S* from = data + row * row_stride + k0 * k_stride;
-    if (k_stride == 1) {
-      if constexpr (sizeof(S) == sizeof(T)) {
-        // Rows whole pages apart share one set of the L1 cache and would evict each other.
-        const bool aliased = row_stride * static_cast<int64_t>(sizeof(T)) % 2048 == 0 && rows > 8;
-        if (!aliased && row_stride != 0) return {from, row_stride};
-      }
-      const S* starts[kTileRows];
-      for (int i = 0; i < rows; ++i) starts[i] = from + i * row_stride;
-      interleave(space, rows, starts, rows, kc);
-    } else if (row_stride == 1) {
-      copy_rows(space, rows, from, k_stride, rows, rows, kc);
-    } else {
-      for (int64_t k = 0; k < kc; ++k)
-        for (int i = 0; i < rows; ++i)
-          space[k * rows + i] = compute_value(from[k * k_stride + i * row_stride]);
-    }
-    return {space, 0};
-  }
-};
-
-template <class T, class S = T>
-struct MatrixB {
-  const S* data;
-  int64_t row_stride, column_stride;  // the rows of B count k
-
-  void pack(T* space, int width, int64_t column, int columns, int64_t k0, int64_t kc) const {
-    const S* from = data + k0 * row_stride + column * column_stride;
-    if (column_stride == 1) {
-      copy_rows(space, width, from, row_stride, columns, width, kc);
-    } else if (row_stride == 1) {
-      const S* starts[kTileColumns<T>];
-      for (int j = 0; j < width; ++j) starts[j] = j < columns ? from + j * column_stride : nullptr;
-      interleave(space, width, starts, width, kc);
-    } else {
-      for (int64_t k = 0; k < kc; ++k)
-        for (int j = 0; j < width; ++j)
-          space[k * width + j] = j < columns ? compute_value(from[k * row_stride + j * column_stride]) : T(0);
-    }
-  }
-  const T* in_place(int64_t column, int64_t k0) const {
-    if constexpr (sizeof(S) == sizeof(T)) {
-      if (column_stride == 1) return data + k0 * row_stride + column;
-    }
-    return nullptr;
-  }
-  int64_t k_stride() const { return row_stride; }
-};
-
-// The width of a panel of so many columns.
-template <class T>
-HEBB_INLINE int panel_width(int columns) {
-  return columns <= V<T>::kWidth ? V<T>::kWidth : kTileColumns<T>;
-}
-
-// A matrix of `depth` rows in panels of all their depth, one behind the other.
-template <class T>
-struct PanelB {
-  const T* data;
-  int64_t depth;
-
-  const T* in_place(int64_t, int64_t) const { return nullptr; }
-};
-
-template <class B>
-inline constexpr bool kIsPanels = false;
-template <class T>
-inline constexpr bool kIsPanels<PanelB<T>> = true;
-
-template <class T>
-struct MatrixC {
-  T* data;
-  int64_t row_stride;
-  T* row(int64_t i) const { return data + i * row_stride; }
 };
 
 // Where piece `piece` of `pieces` begins when n is cut into pieces of whole units (the last unit may be
@@ -383,12 +273,12 @@ Grid grid_of(const stream::Context& context, const Product<T, A, B, C>& p) {
   return Grid::choose<T>(p.m, p.n, p.k, context.threads());
 }
 
-// done(thread, row, rows, column, columns), called by the thread that made these elements.
+// `grid` is that of grid_of(); done(thread, row, rows, column, columns) is called by the thread that made
+// these elements.
 template <class T, class A, class B, class C, class F = Unwatched>
-void multiply(stream::Context& context, const Product<T, A, B, C>& p, T* space = nullptr,
+void multiply(stream::Context& context, const Product<T, A, B, C>& p, const Grid& grid, T* space = nullptr,
               const F& done = {}) {
   const int64_t size = thread_space(p);
-  const Grid grid = grid_of(context, p);
   context.parallel(grid.rows * grid.columns, [&](int64_t task, int thread) {
     const int64_t r = task % grid.rows, c = task / grid.rows;
     const int64_t row = cut(p.m, grid.rows, r, kTileRows), row_end = cut(p.m, grid.rows, r + 1, kTileRows);
@@ -399,6 +289,11 @@ void multiply(stream::Context& context, const Product<T, A, B, C>& p, T* space =
         p, Part{row, row_end - row, column, column_end - column}, own,
         [&](int64_t i, int64_t rows, int64_t j, int64_t columns) { done(thread, i, rows, j, columns); });
   });
+}
+
+template <class T, class A, class B, class C>
+void multiply(stream::Context& context, const Product<T, A, B, C>& p, T* space = nullptr) {
+  multiply(context, p, grid_of(context, p), space);
 }
 
 }  // namespace tile

@@ -43,11 +43,11 @@ inline constexpr int64_t kMostRows = 512;
 // A command of its own costs more than packing so little.
 inline constexpr int64_t kLeastPacked = 4096;
 
-// What a product of `rows` rows with `weight`, seen as [matrices, k, columns], would gain from panels.
-template <class T>
-stream::Packing packing_of(int operand, const stream::Operand& weight, int64_t rows,
-                           const int64_t (&shape)[3], const int64_t (&strides)[3]) {
-  const Panels<T> panels{nullptr, shape[2], shape[0], shape[1]};
+// What a product of `rows` rows with the weight at `operand`, seen as [matrices, k, columns], would gain from
+// panels.
+inline stream::Packing packing_of(const stream::Command& command, int operand, int64_t rows,
+                                  const int64_t (&shape)[3], const int64_t (&strides)[3]) {
+  const stream::Operand& weight = command[operand];
   stream::Packing result;
   if (weight.in_panels || rows > kMostRows || shape[0] * shape[1] * shape[2] < kLeastPacked) return result;
   result.operand = operand;
@@ -55,8 +55,10 @@ stream::Packing packing_of(int operand, const stream::Operand& weight, int64_t r
   result.source = weight;
   result.source.rank = 3;
   for (int i = 0; i < 3; ++i) result.source.shape[i] = shape[i], result.source.strides[i] = strides[i];
-  result.dtype = sizeof(T) == sizeof(double) ? DType::kF64 : DType::kF32;
-  result.size = panels.size();
+  const bool wide = weight.dtype == DType::kF64;
+  result.dtype = wide ? DType::kF64 : DType::kF32;
+  result.size = wide ? Panels<double>{nullptr, shape[2], shape[0], shape[1]}.size()
+                     : Panels<float>{nullptr, shape[2], shape[0], shape[1]}.size();
   return result;
 }
 

@@ -248,9 +248,7 @@ stream::Packing sequence_packing(const Command& command) {
   const int64_t hidden = command[weight].shape[1], gates = command[weight].shape[0] / hidden;
   const WeightView view = kForward ? forward_view(hidden, gates) : backward_view(hidden, gates);
   const int64_t rows = command[0].shape[0] * command[0].shape[1];
-  return command[0].dtype == DType::kF64
-             ? tile::packing_of<double>(weight, command[weight], rows, view.shape, view.strides)
-             : tile::packing_of<float>(weight, command[weight], rows, view.shape, view.strides);
+  return tile::packing_of(command, weight, rows, view.shape, view.strides);
 }
 
 void fill_slots(stream::Slot& forward, stream::Kernel kernel, stream::Slot& gradient, stream::Kernel back) {
