@@ -8,10 +8,7 @@ import * as ops from '../../ts/ops.gen';
 import { seed } from '../../ts/random';
 import { flush, memory } from '../../ts/runtime';
 import { scope } from '../../ts/scope';
-
-const numbers = async (x: { read(): Promise<unknown> }): Promise<number[]> => [
-  ...((await x.read()) as Float32Array),
-];
+import { numbers, trained } from './trained';
 
 const programOf = (step: { explain(): readonly { text: string }[] }): string =>
   step.explain().at(-1)?.text ?? '';
@@ -39,20 +36,8 @@ async function train(compiled: boolean): Promise<{ all: number[][]; text: string
   const optimizer = new optim.Adam(model.parameters(), { lr: 0.01 });
   const x = ops.normal([24, 40]);
   const target = ops.randint(0, 96, [24, 4]);
-  const body = (input: Tensor, ids: Tensor): Tensor => {
-    const loss = nn.crossEntropy(model.forward(input), ids);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  };
-  const step = compile(body);
-  const losses: number[] = [];
-  for (let i = 0; i < 5; i++) {
-    const loss = compiled ? await step(x, target) : scope(() => body(x, target));
-    losses.push(await loss.item());
-  }
-  const text = compiled ? programOf(step) : '';
-  return { all: [losses, ...(await Promise.all(model.parameters().map(numbers)))], text };
+  const { losses, weights, step } = await trained(compiled, model, optimizer, [x, target], 5);
+  return { all: [losses, ...weights], text: compiled ? programOf(step) : '' };
 }
 
 test('a loop packs each weight once a step, to the same bits', async () => {

@@ -4,11 +4,7 @@ import type { State, Tensor } from 'hebb';
 import * as ops from '../../ts/ops.gen';
 import { randomCounter, seed, setRandomCounter } from '../../ts/random';
 import { flush, setThreads, threads } from '../../ts/runtime';
-import { scope } from '../../ts/scope';
-
-const numbers = async (x: Tensor | { read(): Promise<unknown> }): Promise<number[]> => [
-  ...((await x.read()) as Float32Array),
-];
+import { numbers, trained } from './trained';
 
 const gradOf = (w: State): Tensor => w.grad as Tensor;
 
@@ -29,20 +25,8 @@ async function train(
   seed(11);
   const x = ops.normal([7, 6]);
   const target = ops.randint(0, 3, [7]);
-  const optimizer = make(model);
-  const body = (input: Tensor, ids: Tensor): Tensor => {
-    const loss = nn.crossEntropy(model.forward(input), ids);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  };
-  const step = compile(body);
-  const losses: number[] = [];
-  for (let i = 0; i < 12; i++) {
-    const loss = compiled ? await step(x, target) : scope(() => body(x, target));
-    losses.push(await loss.item());
-  }
-  return { losses, weights: await Promise.all(model.parameters().map(numbers)) };
+  const { losses, weights } = await trained(compiled, model, make(model), [x, target], 12);
+  return { losses, weights };
 }
 
 const seeded = (): nn.Sequential => {

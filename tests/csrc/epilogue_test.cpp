@@ -48,17 +48,20 @@ PlanOperand add_gemm(TestProgram& made, const Matrices& size, DType dtype) {
   return c;
 }
 
-TEST(epilogue_of_gemm) {
-  for_each_isa([] {
+// The slot on every instruction set, in every dtype, for all cases.
+template <class Cases, class Case>
+void check_cases(const char* slot, const Cases& cases,
+                 PlanOperand (*add)(TestProgram& made, const Case& size, DType dtype)) {
+  for_each_isa([&] {
     for (const DType dtype : kFloats) {
       int index = 0;
-      for (const Matrices& size : kMatrices) {
-        check_epilogues([&](TestProgram& made) { return add_gemm(made, size, dtype); }, dtype, "gemm",
-                        index++);
-      }
+      for (const Case& size : cases)
+        check_epilogues([&](TestProgram& made) { return add(made, size, dtype); }, dtype, slot, index++);
     }
   });
 }
+
+TEST(epilogue_of_gemm) { check_cases("gemm", kMatrices, add_gemm); }
 
 struct Convolution {
   int64_t batch, height, width, channels;
@@ -111,22 +114,11 @@ PlanOperand add_input_grad(TestProgram& made, const Convolution& size, DType dty
 }
 
 TEST(epilogue_of_convolution) {
-  for_each_isa([] {
-    for (const DType dtype : kFloats) {
-      int index = 0;
-      for (const Convolution& size : kConvolutions) {
-        check_epilogues([&](TestProgram& made) { return add_conv(made, size, dtype); }, dtype, "conv2d",
-                        index);
-        check_epilogues([&](TestProgram& made) { return add_input_grad(made, size, dtype); }, dtype,
-                        "conv2d_input_grad", index++);
-      }
-    }
-  });
+  check_cases("conv2d", kConvolutions, add_conv);
+  check_cases("conv2d_input_grad", kConvolutions, add_input_grad);
 }
 
 const Shape kRows[] = {{1, 5}, {300, 7}, {70, 64}, {33, 300}, {1000, 3}, {3, 5000}, {0, 4}};
-
-using AddNorm = PlanOperand (*)(TestProgram& made, const Shape& shape, DType dtype);
 
 PlanOperand add_layer_norm(TestProgram& made, const Shape& shape, DType dtype) {
   const DType c = compute_type(dtype);
@@ -182,23 +174,11 @@ PlanOperand add_batch_norm_grad(TestProgram& made, const Shape& shape, DType dty
 }
 
 TEST(epilogue_of_norms) {
-  const std::pair<const char*, AddNorm> kNorms[] = {{"layer_norm", add_layer_norm},
-                                                    {"layer_norm_grad", add_layer_norm_grad},
-                                                    {"batch_norm", add_batch_norm},
-                                                    {"batch_norm_eval", add_batch_norm_eval},
-                                                    {"batch_norm_grad", add_batch_norm_grad}};
-  for_each_isa([&] {
-    for (const DType dtype : kFloats) {
-      for (const auto& [name, add] : kNorms) {
-        int index = 0;
-        for (const Shape& shape : kRows) {
-          const AddNorm producer = add;
-          check_epilogues([&](TestProgram& made) { return producer(made, shape, dtype); }, dtype, name,
-                          index++);
-        }
-      }
-    }
-  });
+  check_cases("layer_norm", kRows, add_layer_norm);
+  check_cases("layer_norm_grad", kRows, add_layer_norm_grad);
+  check_cases("batch_norm", kRows, add_batch_norm);
+  check_cases("batch_norm_eval", kRows, add_batch_norm_eval);
+  check_cases("batch_norm_grad", kRows, add_batch_norm_grad);
 }
 
 }  // namespace
