@@ -152,11 +152,16 @@ std::vector<Tensor> Environment::run_plan(PlanHandle& handle, const std::vector<
     base = ops_->counter();
     seed = ops_->seed_cell().get();
   }
-  std::vector<Tensor> results = plan.run(args, seed, base, timed ? handle.timing : nullptr);
-  if (plan.drawn() > 0) ops_->advance(plan.drawn());
   handle.pace->begin();
-  stream().then([this, pace = handle.pace](const Error*) { pace->end(*this); }, nullptr);
-  return results;
+  try {
+    std::vector<Tensor> results = plan.run(args, seed, base, timed ? handle.timing : nullptr,
+                                           [this, pace = handle.pace](const Error*) { pace->end(*this); });
+    if (plan.drawn() > 0) ops_->advance(plan.drawn());
+    return results;
+  } catch (...) {
+    handle.pace->cancel();
+    throw;
+  }
 }
 
 void Environment::watch_room(Napi::Object keeper, int32_t* status, Napi::Function listener) {

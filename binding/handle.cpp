@@ -139,7 +139,6 @@ void fill(Environment& environment, Handle& handle, Tensor tensor) {
 }
 
 Handle* unwrap(const Napi::Value& value) {
-  if (!value.IsExternal()) return nullptr;
   void* data = nullptr;
   if (napi_get_value_external(value.Env(), value, &data) != napi_ok || data == nullptr) return nullptr;
   auto* handle = static_cast<Handle*>(data);

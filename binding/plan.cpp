@@ -1,6 +1,8 @@
 // Compiled steps at the border: recording, running, telling about them.
 #include "binding/plan.h"
 
+#include <algorithm>
+
 #include "autograd/grad_mode.h"
 #include "binding/arguments.h"
 #include "binding/entry.h"
@@ -10,7 +12,12 @@ namespace hebb::binding {
 
 bool Pace::is_full() {
   std::lock_guard lock(mutex_);
-  return full();
+  return pending_ >= limit_;
+}
+
+bool Pace::is_awaited() {
+  std::lock_guard lock(mutex_);
+  return waiting_ != nullptr;
 }
 
 void Pace::begin() {
@@ -18,21 +25,27 @@ void Pace::begin() {
   if (pending_++ == 0) since_ = Clock::now();
 }
 
+void Pace::cancel() {
+  std::lock_guard lock(mutex_);
+  --pending_;
+}
+
 void Pace::end(Environment& environment) {
   const auto now = Clock::now();
   std::unique_ptr<Completion> ready;
   {
     std::lock_guard lock(mutex_);
-    short_ = now - since_ < kShort;
+    last_ = std::max(now - since_, Clock::duration(1));
     since_ = now;
-    if (--pending_ <= 1) ready = std::move(waiting_);
+    limit_ = static_cast<int>(std::clamp<int64_t>(kAhead / last_, kPending, kShortPending));
+    if (--pending_ <= left_at_wake()) ready = std::move(waiting_);
   }
   if (ready) environment.complete(std::move(ready));
 }
 
 bool Pace::wait(std::unique_ptr<Completion>& completion) {
   std::lock_guard lock(mutex_);
-  if (!full()) return false;
+  if (pending_ < limit_) return false;
   waiting_ = std::move(completion);
   return true;
 }
@@ -50,7 +63,7 @@ void finalize_plan(napi_env env, void* data, void*) {
 
 PlanHandle& plan_of(Environment& environment, const Napi::Value& value) {
   void* data = nullptr;
-  if (value.IsExternal()) napi_get_value_external(value.Env(), value, &data);
+  napi_get_value_external(value.Env(), value, &data);
   auto* handle = static_cast<PlanHandle*>(data);
   if (handle == nullptr || !environment.plans()->contains(handle)) {
     throw Error(ErrorKind::kValue, "compile", "got " + printed(value) + " for a compiled step");
@@ -170,7 +183,9 @@ Napi::Value run(const Napi::CallbackInfo& info) {
     if (!handle.plan->takes(args) || !handle.plan->matches())
       return Napi::Boolean::New(environment.env(), false);
     check_arguments(args);
-    if (handle.pace->is_full()) {
+    // Not where it is merely full: the limit may have fallen since the last caller was told that there is
+    // room.
+    if (handle.pace->is_awaited()) {
       throw Error(ErrorKind::kState, "compile",
                   text("%d runs of the step are under way; await each call before the next", Pace::kPending));
     }

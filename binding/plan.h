@@ -20,14 +20,18 @@ struct Completion;
 // Runs under way; shared with the tasks that end them, which may outlive the handle.
 class Pace {
  public:
-  // At most this many runs of a step wait or run. Of a short one a third may wait: JavaScript, woken when the
-  // last begins, submits two at a time, the second with everything in its caches.
+  // At most this many runs of a step wait or run. Of short ones as many as take kAhead: what a wake of the
+  // JavaScript thread costs are its cold caches, and runs submitted one after the other share it.
   static constexpr int kPending = 2;
-  static constexpr int kShortPending = 3;
-  static constexpr auto kShort = std::chrono::milliseconds(5);
+  static constexpr int kShortPending = 8;
+  static constexpr auto kAhead = std::chrono::milliseconds(10);
 
+  // Whether the next run has to wait for room, and whether one does.
   bool is_full();
+  bool is_awaited();
   void begin();
+  // What was begun has not been submitted.
+  void cancel();
   // On the executor thread, after a run.
   void end(Environment& environment);
   // Takes `completion`, to be completed when another run may begin; null is left where it may at once.
@@ -35,14 +39,18 @@ class Pace {
 
  private:
   using Clock = std::chrono::steady_clock;
+  // A thread is awake after about this.
+  static constexpr auto kWake = std::chrono::microseconds(250);
 
-  bool full() const { return pending_ >= (short_ ? kShortPending : kPending); }
+  // JavaScript is woken when this many are left.
+  int left_at_wake() const { return last_ < kWake ? limit_ / 2 : 1; }
 
   std::mutex mutex_;
   int pending_ = 0;
-  // Since when the run that is under way could run, and whether the last one was short.
+  int limit_ = kPending;
+  // Since when the run that is under way could run, and how long the last one took.
   Clock::time_point since_;
-  bool short_ = false;
+  Clock::duration last_{kAhead};
   std::unique_ptr<Completion> waiting_;
 };
 

@@ -62,17 +62,26 @@ const UNAWAITED = 2;
 
 interface Waiting {
   readonly room: number;
-  readonly done: (error: Error | undefined) => void;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 // Written by planRun: the number of the room that the next run has to wait for, 0 for none.
 const status = new Int32Array(1);
 // Few wait at a time, nearly always one.
 const waiting: Waiting[] = [];
+
+function waitingFor(room: number): Waiting | undefined {
+  if (waiting[waiting.length - 1]?.room === room) return waiting.pop();
+  const index = waiting.findIndex(each => each.room === room);
+  return index < 0 ? undefined : waiting.splice(index, 1)[0];
+}
+
 native.onRoom(status, (room, error) => {
   turned = 0;
-  const index = waiting.findIndex(each => each.room === room);
-  if (index >= 0) waiting.splice(index, 1)[0]?.done(error);
+  const found = waitingFor(room);
+  if (error === undefined) found?.resolve();
+  else found?.reject(error);
 });
 
 const settled = Promise.resolve();
@@ -97,13 +106,14 @@ function runOf(
     all.push(result);
     tensors.push(wrap(result));
   }
-  for (const handle of handles) all.push(handle);
+  all.push(...handles);
   return native.planRun(recording.plan, timed, ...all) ? tensors : undefined;
 }
 
 const handlesOf = (args: readonly unknown[]): Handle[] | undefined => {
   const handles: Handle[] = [];
-  for (const arg of args) {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
     if (typeof arg !== 'object' || arg === null || !(kHandle in arg)) return undefined;
     handles.push((arg as TensorLike)[kHandle]);
   }
@@ -127,15 +137,16 @@ function soon<T>(value: T): Promise<T> {
 
 const whenRoom = <T>(room: number, value: T, tensors: readonly Tensor[]): Promise<T> =>
   new Promise((resolve, reject) => {
-    const done = (error: Error | undefined): void => {
-      if (error === undefined) {
+    waiting.push({
+      room,
+      resolve: () => {
         resolve(value);
-        return;
-      }
-      for (const tensor of tensors) tensor.dispose();
-      reject(error);
-    };
-    waiting.push({ room, done });
+      },
+      reject: error => {
+        for (const tensor of tensors) tensor.dispose();
+        reject(error);
+      },
+    });
   });
 
 let recordingNow = false;

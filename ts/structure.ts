@@ -11,6 +11,11 @@ interface Read {
 let writes = 0;
 let reads: Map<object, Set<PropertyKey>> | undefined;
 
+type ListCopy = readonly [list: readonly unknown[], copy: readonly unknown[]];
+
+const sameItems = ([list, copy]: ListCopy): boolean =>
+  list.length === copy.length && list.every((item, i) => item === copy[i]);
+
 // `get` is there only while something is recorded: without it, reading a watched object costs little.
 const handler: ProxyHandler<object> = {
   defineProperty(target, key, descriptor) {
@@ -38,7 +43,7 @@ export const watched = <T extends object>(target: T): T => new Proxy(target, han
 /** The properties that were read, with their values: `unchanged()` tells whether they still have them. */
 export class Structure {
   readonly #reads: readonly Read[];
-  readonly #lists: readonly (readonly [list: readonly unknown[], copy: readonly unknown[]])[];
+  readonly #lists: readonly ListCopy[];
   #checked: number;
 
   // The values are those at the end of the recording: what forward() itself sets, once, is no change.
@@ -56,9 +61,7 @@ export class Structure {
   }
 
   unchanged(): boolean {
-    for (const [list, copy] of this.#lists) {
-      if (list.length !== copy.length || list.some((item, i) => item !== copy[i])) return false;
-    }
+    if (this.#lists.length > 0 && !this.#lists.every(sameItems)) return false;
     if (this.#checked === writes) return true;
     for (const { target, key, value } of this.#reads) {
       if (!Object.is((target as Record<PropertyKey, unknown>)[key], value)) return false;

@@ -229,7 +229,7 @@ void Plan::bind(Run& run, const std::vector<Tensor>& args, const std::vector<Ten
 }
 
 std::vector<Tensor> Plan::run(const std::vector<Tensor>& args, State* seed, uint64_t base,
-                              std::shared_ptr<Timing> timing) {
+                              std::shared_ptr<Timing> timing, Stream::Task done) {
   // Everything that may be refused comes before anything that shows.
   move_snapshots();
   packs_.allocate(stream_);
@@ -245,7 +245,7 @@ std::vector<Tensor> Plan::run(const std::vector<Tensor>& args, State* seed, uint
   run.base = base;
   run.made = packs_.made();
   run.timing = std::move(timing);
-  stream_.replay(replay_, std::move(run));
+  stream_.replay(replay_, std::move(run), std::move(done));
   packs_.note_made();
   for (auto& use : states_) {
     Cell& cell = use.state->own();

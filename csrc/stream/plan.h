@@ -41,9 +41,10 @@ class Plan {
   bool matches() const;
   // Whether a run takes these arguments.
   bool takes(const std::vector<Tensor>& args) const;
-  // Appends one run to the queue. `seed` is the generator's cell, `base` its counter.
+  // Appends one run to the queue. `seed` is the generator's cell, `base` its counter; `done` is called after
+  // the run, on the executor.
   std::vector<Tensor> run(const std::vector<Tensor>& args, State* seed, uint64_t base,
-                          std::shared_ptr<Timing> timing = nullptr);
+                          std::shared_ptr<Timing> timing = nullptr, Stream::Task done = nullptr);
 
   // Counter blocks that a run draws.
   uint64_t drawn() const { return drawn_; }

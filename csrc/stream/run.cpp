@@ -51,7 +51,7 @@ void Stream::run(Entry& entry, uint64_t ticket) {
   if (entry.replay != nullptr) {
     entry.replay->run(*this, entry.replay_run, entry.threads, ticket);
     entry.replay.reset();
-    return;
+    if (!entry.task) return;
   }
   const uint32_t fault = entry.task_block == nullptr ? 0 : entry.task_block->fault;
   entry.task(fault == 0 ? nullptr : look_up(fault));
@@ -123,6 +123,7 @@ const Error* Stream::look_up(uint32_t fault) {
 }
 
 std::optional<Error> Stream::take_fault(uint32_t count) {
+  if (!has_fault()) return std::nullopt;
   std::lock_guard lock(fault_mutex_);
   const uint32_t id = untold_.load(std::memory_order_relaxed);
   if (id == 0 || id > count) return std::nullopt;

@@ -184,9 +184,11 @@ void Stream::then(Task task, const Block* block) {
   publish();
 }
 
-void Stream::replay(std::shared_ptr<Replay> replay, Run run) {
+void Stream::replay(std::shared_ptr<Replay> replay, Run run, Task done) {
   Entry& entry = reserve();
   entry.command.slot = nullptr;
+  entry.task = std::move(done);
+  entry.task_block = nullptr;
   entry.replay = std::move(replay);
   entry.replay_run = std::move(run);
   entry.threads = threads();

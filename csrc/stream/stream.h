@@ -85,8 +85,9 @@ class Stream {
   // Runs on the executor after everything submitted so far; a stream that ends drops it unrun.
   void then(Task task, const Block* block);
 
-  // Appends one run of a compiled step; everything in `run` is allocated by now.
-  void replay(std::shared_ptr<Replay> replay, Run run);
+  // Appends one run of a compiled step; everything in `run` is allocated by now. `done`, which may be empty,
+  // is called on the executor after it; a stream that ends drops both.
+  void replay(std::shared_ptr<Replay> replay, Run run, Task done = nullptr);
 
   // Blocks until everything submitted so far has run.
   void drain();

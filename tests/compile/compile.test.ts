@@ -1,4 +1,5 @@
 // Compiled steps: what is recorded, when anew, and what is refused.
+import { setTimeout } from 'node:timers/promises';
 import { compile, nn, noGrad, scope, State, state, tensor } from 'hebb';
 import type { Tensor } from 'hebb';
 import { StateError, ValueError } from '../../ts/errors';
@@ -207,6 +208,29 @@ test('calls that throw are no runs under way', async () => {
   const step = compile((x: Tensor) => x.matmul(tensor([[1], [2]])));
   for (let i = 0; i < 5; i++) expect(() => step(tensor([[1, 2, 3]]))).toThrow(/^matmul: /);
   expect(await (await step(tensor([[3, 4]]))).item()).toBe(11);
+});
+
+test('of short runs eight go ahead, of a step not run yet two', async () => {
+  const x = tensor([1]);
+  const aheadOf = async (step: (x: Tensor) => Promise<Tensor>): Promise<number> => {
+    await flush();
+    // Takes long enough that nothing behind it runs meanwhile.
+    const before = ops
+      .ones([2048, 2048])
+      .matmul(ops.ones([2048, 2048]))
+      .matmul(ops.ones([2048, 2048]));
+    const late = Symbol();
+    let count = 0;
+    while ((await Promise.race([step(x), setTimeout(50, late)])) !== late) count++;
+    await before.read();
+    await flush();
+    // The last one that was submitted waits for room.
+    return count + 1;
+  };
+  const step = compile((y: Tensor) => y.add(1));
+  expect(await aheadOf(step)).toBe(2);
+  for (let i = 0; i < 50; i++) await step(x);
+  expect(await aheadOf(step)).toBe(8);
 });
 
 test('a loop of short steps leaves the event loop its turns', async () => {

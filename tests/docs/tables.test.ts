@@ -156,6 +156,10 @@ const claims: readonly Claim[] = [
     source: 'binding/plan.h',
     line: /kPending = (\d+);/,
   },
+  ...['docs/execution.md', 'docs/compile.md'].flatMap(page => [
+    { page, said: /take 10 ms, at most (\d+)/, source: 'binding/plan.h', line: /kShortPending = (\d+);/ },
+    { page, said: /as many as take (\d+) ms/, source: 'binding/plan.h', line: /kAhead = .*\((\d+)\);/ },
+  ]),
   {
     page: 'docs/compile.md',
     said: /turn at least every (\d+) ms/,
