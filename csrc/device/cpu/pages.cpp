@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 namespace hebb::cpu {
@@ -31,6 +32,8 @@ namespace {
 
 // More than the frames of any kernel take.
 constexpr size_t kStackBytes = 128 << 10;
+// Less than what malloc would give back at once, or take from elsewhere.
+constexpr size_t kHeapBytes = 64 << 10;
 constexpr size_t kPage = 4096;
 // MADV_POPULATE_READ, which headers before Linux 5.14 do not have.
 constexpr int kPopulateRead = 22;
@@ -59,17 +62,34 @@ int map_library(dl_phdr_info* library, size_t, void*) {
   return 0;
 }
 
-}  // namespace
-
-void map_code() { dl_iterate_phdr(&map_library, nullptr); }
-
-__attribute__((noinline)) void touch_stack() {
-  char pages[kStackBytes];
-  for (size_t i = 0; i < kStackBytes; i += kPage) {
+void touch(char* pages, size_t bytes) {
+  for (size_t i = 0; i < bytes; i += kPage) {
     pages[i] = 0;
     // Or the compiler sees that nobody reads it.
     __asm__ volatile("" : : "r"(&pages[i]) : "memory");
   }
+}
+
+__attribute__((noinline)) void touch_stack() {
+  char pages[kStackBytes];
+  touch(pages, kStackBytes);
+}
+
+// Threads have heaps of their own, whose pages come as they grow.
+void touch_heap() {
+  char* pages = static_cast<char*>(std::malloc(kHeapBytes));
+  if (pages == nullptr) return;
+  touch(pages, kHeapBytes);
+  std::free(pages);
+}
+
+}  // namespace
+
+void map_code() { dl_iterate_phdr(&map_library, nullptr); }
+
+void touch_thread_memory() {
+  touch_stack();
+  touch_heap();
 }
 
 }  // namespace hebb::cpu

@@ -12,10 +12,10 @@ inline constexpr size_t kHugePage = size_t{2} << 20;
 void* map_pages(size_t bytes);
 void unmap_pages(void* data, size_t bytes);
 
-// Brings in the pages of this library and of the mathematical library, and of the calling thread's stack as
-// far as kernels go: no page fault is left for the middle of a step. Where the system cannot, nothing
-// happens.
+// Bring in the pages of this library and of the mathematical library; of the calling thread's stack as far as
+// kernels go, and the first ones of its heap: no page fault is left for the middle of a step. Where the
+// system cannot, nothing happens.
 void map_code();
-void touch_stack();
+void touch_thread_memory();
 
 }  // namespace hebb::cpu

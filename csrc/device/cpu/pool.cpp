@@ -119,7 +119,7 @@ void prepare_executor() {
   set_flush_denormals();
   pthread_setname_np(pthread_self(), "hebb-executor");
   map_code();
-  touch_stack();
+  touch_thread_memory();
 }
 
 ThreadPool::ThreadPool(int threads) : workers_(new Worker[kMaxThreads]) { resize(threads); }
@@ -223,7 +223,7 @@ bool ThreadPool::has_work(int index) const {
 void ThreadPool::work(int index) {
   pthread_setname_np(pthread_self(), ("hebb-cpu-" + std::to_string(index)).c_str());
   set_flush_denormals();
-  touch_stack();
+  touch_thread_memory();
   Worker& self = workers_[index];
   Patience patience;
   while (!self.stop.load(std::memory_order_acquire)) {
