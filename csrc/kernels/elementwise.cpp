@@ -2,6 +2,7 @@
 #include "kernels/elementwise.h"
 
 #include <cstddef>
+#include <string_view>
 
 namespace hebb::kernels {
 
@@ -14,21 +15,22 @@ constexpr Field kFields[] = {{"compute", FieldType::kInt, offsetof(ElementwisePa
                              {"scalars", FieldType::kFloat, offsetof(ElementwiseParams, scalars), 4}};
 constexpr stream::Layout kLayout{"elementwise", sizeof(ElementwiseParams), 2, kFields};
 
-constexpr stream::Traits traits_of(uint8_t operands, bool predicate) {
+constexpr stream::Traits traits_of(std::string_view name, uint8_t operands, bool predicate) {
   return {.min_inputs = operands,
           .elementwise = true,
           .predicate = predicate,
           .takes_constants = true,
           .takes_strides = true,
-          .in_place = true};
+          .in_place = true,
+          .addition = name == "add"};
 }
 
 }  // namespace
 
 #define HEBB_DEFINE_FORMULA(name, formula, operands, numbers) \
-  stream::Slot name{#name, traits_of(operands, false), &kLayout};
+  stream::Slot name{#name, traits_of(#name, operands, false), &kLayout};
 #define HEBB_DEFINE_PREDICATE(name, formula, operands) \
-  stream::Slot name{#name, traits_of(operands, true), &kLayout};
+  stream::Slot name{#name, traits_of(#name, operands, true), &kLayout};
 HEBB_FORMULAS(HEBB_DEFINE_FORMULA)
 HEBB_PREDICATES(HEBB_DEFINE_PREDICATE)
 #undef HEBB_DEFINE_FORMULA

@@ -13,6 +13,7 @@ namespace hebb::kernels {
   X(copy)                       \
   X(reduce)                     \
   X(gemm)                       \
+  X(gemm_total)                 \
   X(panels)                     \
   X(conv)                       \
   X(pool)                       \

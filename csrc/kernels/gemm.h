@@ -18,4 +18,12 @@ struct GemmParams {
 // strides (0 where broadcast).
 extern stream::Slot gemm;
 
+struct GemmTotalParams {
+  int64_t count;
+};
+
+// C [.., M, N] = A_1 B_1 + A_2 B_2 + ..: operands C, then A and B of each of `count` products, all as those
+// of gemm. Each product is rounded as gemm would store it, then added.
+extern stream::Slot gemm_total;
+
 }  // namespace hebb::kernels

@@ -37,6 +37,7 @@ Environment::~Environment() {
 const stream::Optimiser& Environment::optimiser() {
   static const std::vector<passes::Pass> list = {{"dead", &passes::drop_dead},
                                                  {"common", &passes::merge_common},
+                                                 {"totals", &passes::add_up},
                                                  {"updates", &passes::split_updates},
                                                  {"rematerialised", &rematerialise},
                                                  {"fused", &fuse},

@@ -96,6 +96,7 @@ struct Traits {
   bool in_place = false;         // may write its first result over an input of the same dtype and layout
   bool epilogue = false;         // runs its command's tile program over its first result, piece by piece
   bool prologue = false;         // takes its first input from its command's tile program, piece by piece
+  bool addition = false;         // an element-wise formula that adds two operands
   // Operands are lists of as many entries as the first parameter (int64_t) says, entry i of each belonging
   // together and to no other, then what all share.
   bool lists = false;
@@ -119,6 +120,12 @@ struct Slot {
   Kernel check = nullptr;
   // What the kernel would pack; filled with the kernel, whose instruction set it depends on.
   Packing (*packing)(const Command& command) = nullptr;
+  // Adds up what several commands of this slot would make, one after the other: its operands are the result,
+  // then the inputs of each; its first parameter (int64_t) says how many there are. The bits are those of the
+  // additions. Null where there is no such slot.
+  const Slot* total = nullptr;
+  // Whether it does so for this command; filled with the kernel, whose instruction set it depends on.
+  bool (*totals)(const Command& command) = nullptr;
   // Filled at load with the best instruction set; an empty one means the device has no kernel.
   Kernel cpu = nullptr;
   Kernel cuda = nullptr;

@@ -205,6 +205,8 @@ TEST(gemm_batches) {
     check_case({7, 5, 9, 21}, dtype);
     check_case({3, 33, 40, 70, true, true}, dtype);
     check_case({5, 1, 33, 70, false, true}, dtype);
+    check_case({5, 150, 1, 20, true}, dtype);
+    check_case({5, 150, 1, 20, true, false, true}, dtype);
     Case shared{4, 9, 17, 33, false, true, true};
     shared.shared_b = true;
     check_case(shared, dtype);

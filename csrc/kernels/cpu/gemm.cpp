@@ -1,7 +1,7 @@
 // The gemm kernel: batches of strided matrices brought to the loop nest of gemm_core.h.
 #include "kernels/gemm.h"
 
-#include "kernels/cpu/gemm_core.h"
+#include "kernels/cpu/gemm_batch.h"
 #include "kernels/cpu/gemm_thin.h"
 #include "kernels/cpu/panels.h"
 #include "kernels/cpu/tile_epilogue.h"
@@ -11,52 +11,18 @@ namespace {
 
 using namespace tile;
 
-// The command as matrices: `axes` batch axes, each with the strides of the three operands, over C [m, n].
-struct Batch {
-  int axes = 0;
-  int64_t count = 1;
-  int64_t extents[stream::kRank];
-  int64_t a_strides[stream::kRank], b_strides[stream::kRank];
-  int64_t m, n, k;
-  int64_t a_row, a_k, b_k, b_column;
-
-  explicit Batch(const stream::Command& command) {
-    const stream::Operand &c = command[0], &a = command[1], &b = command[2];
-    const int rank = c.rank;
-    m = c.shape[rank - 2], n = c.shape[rank - 1], k = a.shape[rank - 1];
-    a_row = a.strides[rank - 2], a_k = a.strides[rank - 1];
-    b_k = b.strides[rank - 2], b_column = b.strides[rank - 1];
-    axes = rank - 2;
-    for (int i = 0; i < axes; ++i)
-      extents[i] = c.shape[i], a_strides[i] = a.strides[i], b_strides[i] = b.strides[i];
-    // Where every matrix of an axis meets the same B, its rows are those of one taller matrix.
-    for (; axes > 0; --axes) {
-      const int last = axes - 1;
-      if (extents[last] == 1) continue;
-      if (b_strides[last] != 0 || (m != 1 && a_strides[last] != m * a_row)) break;
-      if (m == 1) a_row = a_strides[last];
-      m *= extents[last];
-    }
-    for (int i = 0; i < axes; ++i) count *= extents[i];
-  }
-
-  // Offsets of the operands of matrix `index`.
-  HEBB_INLINE void offsets(int64_t index, int64_t* a, int64_t* b) const {
-    *a = *b = 0;
-    for (int i = axes - 1; i >= 0; --i) {
-      const int64_t at = index % extents[i];
-      index /= extents[i];
-      *a += at * a_strides[i];
-      *b += at * b_strides[i];
-    }
-  }
-};
+// Of an f32 or f64 command.
+Batch plain_batch(const stream::Command& command) {
+  Batch batch(command[0], command[1], command[2]);
+  if (!command.param<GemmParams>().has_bias) batch.turn_column();
+  return batch;
+}
 
 // The operand B as it lies in memory, or in panels, which all matrices share.
 template <class T, class S>
 MatrixB<T, S> right_side(const stream::Command& command, const Batch& batch, int64_t offset,
                          const MatrixB<T, S>*) {
-  return {command[2].as<S>() + offset, batch.b_k, batch.b_column};
+  return {command[batch.turned ? 1 : 2].as<S>() + offset, batch.b_k, batch.b_column};
 }
 template <class T>
 PanelB<T> right_side(const stream::Command& command, const Batch& batch, int64_t, const PanelB<T>*) {
@@ -72,7 +38,7 @@ Product<T, MatrixA<T>, B, MatrixC<T>> product_at(const stream::Command& command,
   return {batch.m,
           batch.n,
           batch.k,
-          {command[1].as<T>() + a, batch.a_row, batch.a_k},
+          {command[batch.turned ? 2 : 1].as<T>() + a, batch.a_row, batch.a_k},
           right_side(command, batch, b, static_cast<const B*>(nullptr)),
           {command[0].as<T>() + index * batch.m * batch.n, batch.n},
           {false, params.has_bias ? command[3].as<T>() : nullptr, params.activation}};
@@ -177,7 +143,7 @@ void multiply_shared(stream::Context& context, const Batch& batch, const P& p, c
 // f32 and f64.
 template <class T, class B>
 void run_plain(const stream::Command& command, stream::Context& context) {
-  const Batch batch(command);
+  const Batch batch = plain_batch(command);
   const TileEpilogue epilogue(command, context);
   if (whole_matrices(batch, context)) {
     const int64_t space = thread_space(product_at<T, B>(command, batch, 0));
@@ -235,7 +201,7 @@ struct HalfRows {
 
 template <class S, class B>
 void run_half(const stream::Command& command, stream::Context& context) {
-  const Batch batch(command);
+  const Batch batch(command[0], command[1], command[2]);
   const HalfRows<S, B> half{command, batch};
   const TileEpilogue epilogue(command, context);
   const int64_t step = half.rows(), buffer = step * batch.n;
@@ -292,13 +258,14 @@ bool reads_in_place(const stream::Command& command, const Batch& batch) {
 }
 
 stream::Packing gemm_packing(const stream::Command& command) {
-  const Batch batch(command);
+  const DType dtype = command[2].dtype;
+  const bool half = dtype == DType::kF16 || dtype == DType::kBF16;
+  const Batch batch = half ? Batch(command[0], command[1], command[2]) : plain_batch(command);
   for (int i = 0; i < batch.axes; ++i) {
     if (batch.extents[i] != 1 && batch.b_strides[i] != 0) return {};
   }
   const int64_t rows = batch.count * batch.m, shape[] = {1, batch.k, batch.n};
   const int64_t strides[] = {0, batch.b_k, batch.b_column};
-  const DType dtype = command[2].dtype;
   if (dtype == DType::kF64 && reads_in_place<double>(command, batch)) return {};
   if (dtype == DType::kF32 && reads_in_place<float>(command, batch)) return {};
   return packing_of(command, 2, rows, shape, strides);

@@ -16,6 +16,9 @@ void drop_dead(Program& program);
 // A command that repeats an earlier one on the same values is left out; its readers take the earlier result.
 void merge_common(Program& program);
 
+// Results that are only added up, one after the other, are added by the one command that makes them all.
+void add_up(Program& program);
+
 // An update of many states becomes one for each large state, as early as its gradient is there, and one for
 // the small ones where it stood: gradients die young.
 void split_updates(Program& program);
