@@ -7,6 +7,10 @@
 
 namespace hebb::kernels {
 
+// How f32 convolutions are computed: by the shapes, or by force in tests and benchmarks. kConvWinograd is for filters of
+// 3 x 3 with stride and dilation 1 in one group, and changes nothing elsewhere.
+enum ConvMethod : int64_t { kConvByShape, kConvDirect, kConvWinograd };
+
 // Index 0 is vertical, 1 horizontal. `before` pads top and left; the other end follows from the shapes.
 struct ConvParams {
   int64_t stride[2];
@@ -15,6 +19,7 @@ struct ConvParams {
   int64_t groups;
   int64_t activation;  // an Activation: none or relu
   bool has_bias;
+  int64_t method = kConvByShape;
 };
 
 // y; x, weight, then bias [out] where has_bias: y = activation(x * weight + bias).

@@ -6,6 +6,7 @@
 #include "kernels/cpu/conv_weight.h"
 #include "kernels/cpu/panels.h"
 #include "kernels/cpu/widen.h"
+#include "kernels/cpu/winograd.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -157,8 +158,11 @@ void execute(const stream::Command& command, stream::Context& context) {
   if (!job.has_run_epilogue()) epilogue.run_behind(0, command[0].size());
 }
 
-template <template <class> class Job>
+template <template <class> class Job, template <class> class Tiled = Job>
 void run_conv(const stream::Command& command, stream::Context& context) {
+  if constexpr (!std::is_same_v<Job<float>, Tiled<float>>) {
+    if (Tiled<float>::takes(command)) return execute<float, Tiled>(command, context);
+  }
   if (command[0].dtype == DType::kF64) return execute<double, Job>(command, context);
   execute<float, Job>(command, context);
 }
@@ -166,7 +170,7 @@ void run_conv(const stream::Command& command, stream::Context& context) {
 // The weight of a convolution of one group as a matrix [taps depth, outs].
 stream::Packing forward_packing(const stream::Command& command) {
   const Geometry g(command[1], command[2], command[0], command.param<ConvParams>());
-  if (g.params.groups != 1) return {};
+  if (g.params.groups != 1 || winograd::Forward<float>::takes(command)) return {};
   const int64_t depth = g.taps() * g.depth, rows = g.batch * g.rows * g.columns;
   const int64_t shape[] = {1, depth, g.outs}, strides[] = {0, 1, depth};
   return tile::packing_of(command, 2, rows, shape, strides);
@@ -177,8 +181,8 @@ stream::Packing forward_packing(const stream::Command& command) {
 
 void fill_conv() {
   kernels::conv2d.packing = &conv::forward_packing;
-  kernels::conv2d.cpu = &conv::run_conv<conv::Forward>;
-  kernels::conv2d_input_grad.cpu = &conv::run_conv<conv::InputGrad>;
+  kernels::conv2d.cpu = &conv::run_conv<conv::Forward, winograd::Forward>;
+  kernels::conv2d_input_grad.cpu = &conv::run_conv<conv::InputGrad, winograd::InputGrad>;
   kernels::conv2d_weight_grad.cpu = &conv::run_conv<conv::WeightGrad>;
 }
 

@@ -41,7 +41,8 @@ struct ForwardTile {
   bool relu;
   T* out;
   int64_t out_pixel;
-  int columns;  // the last vector may be filled in part
+  int columns;              // the last vector may be filled in part
+  bool accumulate = false;  // go on with the sums in `out`; without a bias, and for full vectors alone
 };
 
 // Every output is one chain of FMAs in the order of u, v, k, whatever tile it falls in.
@@ -60,6 +61,13 @@ void forward_tile(const ForwardTile<T>& t) {
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kTileRows; ++i) acc[i][j] = start;
+  }
+  if (t.accumulate) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileRows; ++i) {
+#pragma GCC unroll 2
+      for (int j = 0; j < kTileVectors; ++j) acc[i][j] = Vec::load(t.out + i * t.out_pixel + j * kWidth);
+    }
   }
   // A pointer for every third row: base, base + pixel and base + 2 pixel are addresses of one instruction
   // each.

@@ -1,0 +1,112 @@
+// Convolution by Winograd's tiles as jobs of conv.cpp, and where they take the place of the direct kernels.
+#pragma once
+
+#include "kernels/cpu/conv_geometry.h"
+#include "kernels/cpu/widen.h"
+#include "kernels/cpu/winograd_correlate.h"
+
+namespace hebb::kernels::HEBB_ISA {
+namespace {
+namespace winograd {
+
+using conv::Geometry;
+
+// Filters of 3 x 3 that move by one pixel, in f32.
+HEBB_INLINE bool is_possible(const Geometry& g, DType dtype) {
+  const ConvParams& p = g.params;
+  return dtype == DType::kF32 && g.size[0] == kTaps && g.size[1] == kTaps && p.groups == 1 && p.stride[0] == 1 &&
+         p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 && g.batch * g.rows * g.columns > 0 &&
+         g.batch * g.height * g.width > 0 && g.depth > 0 && g.outs > 0;
+}
+
+// Whether it is faster, by measurements of both (docs/performance.md).
+HEBB_INLINE bool is_faster(const Grid& grid, int64_t depth, int64_t outs) {
+  return depth >= 32 && outs >= 32 && grid.count() >= 28;
+}
+
+HEBB_INLINE bool is_chosen(const Geometry& g, DType dtype, const Grid& grid, int64_t depth, int64_t outs) {
+  if (g.params.method == kConvDirect || !is_possible(g, dtype)) return false;
+  return g.params.method == kConvWinograd || is_faster(grid, depth, outs);
+}
+
+// Where few tiles meet many channels, filters are what should not leave the cache.
+HEBB_INLINE bool goes_by_panels(const Correlation& c) {
+  return c.grid.count() <= 2 * c.in.depth;
+}
+
+// y, or dx as the correlation of dy with the filters turned around.
+template <class T, bool kForward>
+class Job {
+ public:
+  Job(const stream::Command& command, const TileEpilogue* epilogue)
+      : c_(correlation(command)), has_bias_(command.param<ConvParams>().has_bias && kForward) {
+    by_panels_ = goes_by_panels(c_);
+    if (!by_panels_) c_.epilogue = epilogue;
+  }
+
+  static bool takes(const stream::Command& command) {
+    const Geometry g = geometry(command);
+    const Correlation c = correlation(command);
+    return is_chosen(g, command[0].dtype, c.grid, c.in.depth, c.filters.outs);
+  }
+
+  // Whether run() leaves nothing for the epilogue to do.
+  bool has_run_epilogue() const { return c_.epilogue != nullptr; }
+
+  void carve(Carver& carver, int threads) {
+    const auto take = [&](const auto& order) {
+      shared_ = carver.take<float>(order.shared_space());
+      own_ = carver.take<float>(threads * order.thread_space());
+    };
+    by_panels_ ? take(ByPanels(c_)) : take(ByTiles(c_));
+  }
+
+  void run(stream::Context& context, T* const* operands) {
+    c_.in.data = operands[1];
+    c_.filters.data = operands[2];
+    c_.outputs.data = operands[0];
+    c_.outputs.bias = has_bias_ ? operands[3] : nullptr;
+    if (by_panels_) return ByPanels(c_).run(context, c_, shared_, own_);
+    ByTiles(c_).run(context, c_, shared_, own_);
+  }
+
+ private:
+  static Geometry geometry(const stream::Command& command) {
+    return kForward ? Geometry(command[1], command[2], command[0], command.param<ConvParams>())
+                    : Geometry(command[0], command[2], command[1], command.param<ConvParams>());
+  }
+
+  static Correlation correlation(const stream::Command& command) {
+    const Geometry g = geometry(command);
+    Correlation c{};
+    if (kForward) {
+      c.in = {nullptr, g.batch, g.height, g.width, g.channels, g.channels};
+      for (int i = 0; i < 2; ++i) c.before[i] = g.params.before[i];
+      c.grid = {g.batch, g.rows, g.columns};
+      c.filters = {nullptr, g.channels, g.outs, false};
+      c.outputs = {nullptr, g.outs, nullptr, g.params.activation == kActivationRelu};
+    } else {
+      c.in = {nullptr, g.batch, g.rows, g.columns, g.outs, g.outs};
+      for (int i = 0; i < 2; ++i) c.before[i] = kTaps - 1 - g.params.before[i];
+      c.grid = {g.batch, g.height, g.width};
+      c.filters = {nullptr, g.outs, g.channels, true};
+      c.outputs = {nullptr, g.channels, nullptr, false};
+    }
+    return c;
+  }
+
+  Correlation c_;
+  bool has_bias_;
+  bool by_panels_;
+  float* shared_ = nullptr;
+  float* own_ = nullptr;
+};
+
+template <class T>
+using Forward = Job<T, true>;
+template <class T>
+using InputGrad = Job<T, false>;
+
+}  // namespace winograd
+}  // namespace
+}  // namespace hebb::kernels::HEBB_ISA
