@@ -40,6 +40,8 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+double least(const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); }
+
 // Aligned memory of normally distributed values.
 class Values {
  public:
@@ -140,11 +142,11 @@ void measure(const Layer& layer, const Pass& pass, stream::Isa isa, stream::Cont
   }
   std::printf(
       "{\"batch\":%ld,\"height\":%ld,\"width\":%ld,\"channels\":%ld,\"outs\":%ld,\"pass\":\"%s\",\"isa\":\"%s\","
-      "\"threads\":%d,\"directMs\":%.3f,\"winogradMs\":%.3f,\"speedup\":%.3f,\"directError\":%.2e,"
+      "\"threads\":%d,\"directMs\":%.3f,\"winogradMs\":%.3f,\"directBestMs\":%.3f,\"winogradBestMs\":%.3f,\"speedup\":%.3f,\"directError\":%.2e,"
       "\"winogradError\":%.2e,\"samples\":%zu}\n",
       static_cast<long>(layer.batch), static_cast<long>(layer.height), static_cast<long>(layer.width),
       static_cast<long>(layer.channels), static_cast<long>(layer.outs), pass.name, cpu::isa_name(isa),
-      context.threads(), median(direct), median(winograd), median(ratios), direct_error, winograd_error,
+      context.threads(), median(direct), median(winograd), least(direct), least(winograd), median(ratios), direct_error, winograd_error,
       ratios.size());
   std::fflush(stdout);
 }

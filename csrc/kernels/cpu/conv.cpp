@@ -158,11 +158,10 @@ void execute(const stream::Command& command, stream::Context& context) {
   if (!job.has_run_epilogue()) epilogue.run_behind(0, command[0].size());
 }
 
-template <template <class> class Job, template <class> class Tiled = Job>
+// Tiled where that takes the command.
+template <template <class> class Job, template <class> class Tiled>
 void run_conv(const stream::Command& command, stream::Context& context) {
-  if constexpr (!std::is_same_v<Job<float>, Tiled<float>>) {
-    if (Tiled<float>::takes(command)) return execute<float, Tiled>(command, context);
-  }
+  if (Tiled<float>::takes(command)) return execute<float, Tiled>(command, context);
   if (command[0].dtype == DType::kF64) return execute<double, Job>(command, context);
   execute<float, Job>(command, context);
 }
@@ -183,7 +182,7 @@ void fill_conv() {
   kernels::conv2d.packing = &conv::forward_packing;
   kernels::conv2d.cpu = &conv::run_conv<conv::Forward, winograd::Forward>;
   kernels::conv2d_input_grad.cpu = &conv::run_conv<conv::InputGrad, winograd::InputGrad>;
-  kernels::conv2d_weight_grad.cpu = &conv::run_conv<conv::WeightGrad>;
+  kernels::conv2d_weight_grad.cpu = &conv::run_conv<conv::WeightGrad, winograd::WeightGrad>;
 }
 
 }  // namespace hebb::kernels::HEBB_ISA

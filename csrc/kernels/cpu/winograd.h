@@ -4,6 +4,7 @@
 #include "kernels/cpu/conv_geometry.h"
 #include "kernels/cpu/widen.h"
 #include "kernels/cpu/winograd_correlate.h"
+#include "kernels/cpu/winograd_weight.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -98,6 +99,60 @@ class Job {
   Correlation c_;
   bool has_bias_;
   bool by_panels_;
+  float* shared_ = nullptr;
+  float* own_ = nullptr;
+};
+
+// dw.
+template <class T>
+class WeightGrad {
+ public:
+  WeightGrad(const stream::Command& command, const TileEpilogue*) : s_(sum(command)) {
+    by_results_ = s_.grid.count() <= kFewTiles;
+  }
+
+  static bool takes(const stream::Command& command) {
+    const WeightSum s = sum(command);
+    return is_chosen(geometry(command), command[0].dtype, s.grid, s.in.depth, s.dy.depth);
+  }
+
+  bool has_run_epilogue() const { return false; }
+
+  void carve(Carver& carver, int threads) {
+    const auto take = [&](const auto& order) {
+      shared_ = carver.take<float>(order.shared_space());
+      own_ = carver.take<float>(threads * order.thread_space());
+    };
+    by_results_ ? take(ByResults(s_)) : take(ByParts(s_));
+  }
+
+  void run(stream::Context& context, T* const* operands) {
+    s_.dw = operands[0];
+    s_.in.data = operands[1];
+    s_.dy.data = operands[2];
+    if (by_results_) return ByResults(s_).run(context, s_, shared_, own_);
+    ByParts(s_).run(context, s_, shared_, own_);
+  }
+
+ private:
+  // So many tiles may be transformed before the first is used.
+  static constexpr int64_t kFewTiles = 512;
+
+  static Geometry geometry(const stream::Command& command) {
+    return Geometry(command[1], command[0], command[2], command.param<ConvParams>());
+  }
+
+  static WeightSum sum(const stream::Command& command) {
+    const Geometry g = geometry(command);
+    return {{nullptr, g.batch, g.height, g.width, g.channels, g.channels},
+            {nullptr, g.batch, g.rows, g.columns, g.outs, g.outs},
+            {g.params.before[0], g.params.before[1]},
+            {g.batch, g.rows, g.columns},
+            nullptr};
+  }
+
+  WeightSum s_;
+  bool by_results_;
   float* shared_ = nullptr;
   float* own_ = nullptr;
 };

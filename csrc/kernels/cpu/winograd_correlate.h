@@ -111,8 +111,8 @@ class ByTiles {
   // Channels that a task transforms the filters of.
   static constexpr int64_t kFilterPiece = 64;
 
-  Points filter_points(int width) const { return {width, depth_ * width}; }
-  int64_t filter_panel() const { return kPoints2 * depth_ * kPanel; }
+  Points filter_points(int width) const { return Points::of(depth_, width); }
+  int64_t filter_panel() const { return filter_points(kPanel).size(); }
 
   void run_block(const Correlation& c, int64_t first, int64_t last, const float* filters, float* space,
                  int thread) const {

@@ -82,8 +82,8 @@ HEBB_INLINE void filter_grad_line(const Vec (&du)[kPoints], Vec (&dg)[kTaps]) {
 }
 
 // `line` down the columns, then along the rows: of kFrom x kFrom values, load(row, column), it makes kTo x
-// kTo, which go to store(row, column, value).
-template <int kFrom, int kTo, class Line, class Load, class Store>
+// kTo, of which rows kFirst..kEnd-1 go to store(row, column, value).
+template <int kFrom, int kTo, int kFirst = 0, int kEnd = kTo, class Line, class Load, class Store>
 HEBB_INLINE void transform(Line&& line, Load&& load, Store&& store) {
   Vec half[kTo][kFrom];
 #pragma GCC unroll 6
@@ -96,7 +96,7 @@ HEBB_INLINE void transform(Line&& line, Load&& load, Store&& store) {
     for (int i = 0; i < kTo; ++i) half[i][j] = to[i];
   }
 #pragma GCC unroll 6
-  for (int i = 0; i < kTo; ++i) {
+  for (int i = kFirst; i < kEnd; ++i) {
     Vec to[kTo];
     line(half[i], to);
 #pragma GCC unroll 6

@@ -68,8 +68,9 @@ struct Pixels {
   }
 };
 
-// Tiles first..last-1 of the images, transformed: to[point][tile - first][channel]. `zeros` has in.depth
-// elements.
+// Tiles first..last-1 of the images, transformed, of which rows kFirst..kEnd-1 of the points are kept: to[point][tile -
+// first][channel]. `zeros` has in.depth elements.
+template <int kFirst = 0, int kEnd = kPoints>
 HEBB_INLINE void transform_inputs(const Images<float>& in, const Grid& grid, const int64_t (&before)[2],
                                   int64_t first, int64_t last, const float* zeros, const Points& points,
                                   float* to) {
@@ -77,9 +78,26 @@ HEBB_INLINE void transform_inputs(const Images<float>& in, const Grid& grid, con
     const Place place = place_of(grid, tile);
     const Pixels<kPoints> pixels(in, place.image, place.row - before[0], place.column - before[1], zeros);
     for_channels<float>(in.depth, [&](int64_t c, auto lanes) {
-      transform<kPoints, kPoints>([](const auto& d, auto& t) { input_line(d, t); },
-                                  [&](int i, int j) { return lanes.load(pixels.at[i * kPoints + j] + c); },
-                                  [&](int i, int j, Vec t) { t.store(to + (i * kPoints + j) * points.point + c); });
+      transform<kPoints, kPoints, kFirst, kEnd>(
+          [](const auto& d, auto& t) { input_line(d, t); },
+          [&](int i, int j) { return lanes.load(pixels.at[i * kPoints + j] + c); },
+          [&](int i, int j, Vec t) { t.store(to + ((i - kFirst) * kPoints + j) * points.point + c); });
+    });
+  }
+}
+
+// The same for gradients of outputs.
+template <int kFirst, int kEnd>
+HEBB_INLINE void transform_output_grads(const Images<float>& dy, const Grid& grid, int64_t first, int64_t last,
+                                        const float* zeros, const Points& points, float* to) {
+  for (int64_t tile = first; tile < last; ++tile, to += points.row) {
+    const Place place = place_of(grid, tile);
+    const Pixels<kOutputs> pixels(dy, place.image, place.row, place.column, zeros);
+    for_channels<float>(dy.depth, [&](int64_t c, auto lanes) {
+      transform<kOutputs, kPoints, kFirst, kEnd>(
+          [](const auto& d, auto& m) { output_grad_line(d, m); },
+          [&](int i, int j) { return lanes.load(pixels.at[i * kOutputs + j] + c); },
+          [&](int i, int j, Vec m) { m.store(to + ((i - kFirst) * kPoints + j) * points.point + c); });
     });
   }
 }
