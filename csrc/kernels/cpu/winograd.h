@@ -20,35 +20,41 @@ HEBB_INLINE bool is_possible(const Geometry& g, DType dtype) {
          g.batch * g.height * g.width > 0 && g.depth > 0 && g.outs > 0;
 }
 
-// Whether it is faster, by measurements of both (docs/performance.md).
+// Tiles whose outputs are mostly inside the image, enough of them for the products, and channels for their vectors: where
+// both were measured, tiles won (docs/performance.md).
 HEBB_INLINE bool is_faster(const Grid& grid, int64_t depth, int64_t outs) {
-  return depth >= 32 && outs >= 32 && grid.count() >= 28;
+  const int64_t inside = grid.rows * grid.columns, tiles = grid.down() * grid.across();
+  return depth >= 32 && outs >= 32 && grid.count() >= 8 && inside >= kOutputs2 * tiles * 5 / 8;
 }
 
-HEBB_INLINE bool is_chosen(const Geometry& g, DType dtype, const Grid& grid, int64_t depth, int64_t outs) {
+// More memory than this, in elements, is not asked for.
+inline constexpr int64_t kMostSpace = 1 << 24;
+
+// `space` is what all threads would share.
+HEBB_INLINE bool is_chosen(const Geometry& g, DType dtype, const Grid& grid, int64_t space) {
   if (g.params.method == kConvDirect || !is_possible(g, dtype)) return false;
-  return g.params.method == kConvWinograd || is_faster(grid, depth, outs);
+  return g.params.method == kConvWinograd || (space <= kMostSpace && is_faster(grid, g.depth, g.outs));
 }
 
-// Where few tiles meet many channels, filters are what should not leave the cache.
+// Where few tiles meet many channels, it is the filters that should not leave the cache.
 HEBB_INLINE bool goes_by_panels(const Correlation& c) {
-  return c.grid.count() <= 2 * c.in.depth;
+  return c.in.depth >= 256 && c.grid.count() <= c.in.depth;
 }
 
 // y, or dx as the correlation of dy with the filters turned around.
 template <class T, bool kForward>
-class Job {
+class Correlate {
  public:
-  Job(const stream::Command& command, const TileEpilogue* epilogue)
+  Correlate(const stream::Command& command, const TileEpilogue* epilogue)
       : c_(correlation(command)), has_bias_(command.param<ConvParams>().has_bias && kForward) {
     by_panels_ = goes_by_panels(c_);
     if (!by_panels_) c_.epilogue = epilogue;
   }
 
   static bool takes(const stream::Command& command) {
-    const Geometry g = geometry(command);
     const Correlation c = correlation(command);
-    return is_chosen(g, command[0].dtype, c.grid, c.in.depth, c.filters.outs);
+    const int64_t space = goes_by_panels(c) ? ByPanels(c).shared_space() : ByTiles(c).shared_space();
+    return is_chosen(geometry(command), command[0].dtype, c.grid, space);
   }
 
   // Whether run() leaves nothing for the epilogue to do.
@@ -103,17 +109,23 @@ class Job {
   float* own_ = nullptr;
 };
 
+// So few tiles may be transformed before the first is used.
+HEBB_INLINE bool goes_by_results(const WeightSum& s) {
+  return s.grid.count() <= 256;
+}
+
 // dw.
 template <class T>
 class WeightGrad {
  public:
   WeightGrad(const stream::Command& command, const TileEpilogue*) : s_(sum(command)) {
-    by_results_ = s_.grid.count() <= kFewTiles;
+    by_results_ = goes_by_results(s_);
   }
 
   static bool takes(const stream::Command& command) {
     const WeightSum s = sum(command);
-    return is_chosen(geometry(command), command[0].dtype, s.grid, s.in.depth, s.dy.depth);
+    const int64_t space = goes_by_results(s) ? ByResults(s).shared_space() : ByParts(s).shared_space();
+    return is_chosen(geometry(command), command[0].dtype, s.grid, space);
   }
 
   bool has_run_epilogue() const { return false; }
@@ -135,9 +147,6 @@ class WeightGrad {
   }
 
  private:
-  // So many tiles may be transformed before the first is used.
-  static constexpr int64_t kFewTiles = 512;
-
   static Geometry geometry(const stream::Command& command) {
     return Geometry(command[1], command[0], command[2], command.param<ConvParams>());
   }
@@ -158,9 +167,9 @@ class WeightGrad {
 };
 
 template <class T>
-using Forward = Job<T, true>;
+using Forward = Correlate<T, true>;
 template <class T>
-using InputGrad = Job<T, false>;
+using InputGrad = Correlate<T, false>;
 
 }  // namespace winograd
 }  // namespace

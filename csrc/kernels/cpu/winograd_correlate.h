@@ -28,7 +28,7 @@ struct Correlation {
 };
 
 // Elements that a task works in, beside what streams through.
-inline constexpr int64_t kBlockElements = 160 * 1024;
+inline constexpr int64_t kBlockElements = 128 * 1024;
 inline constexpr int64_t kTileRows = conv::kRows<float>;
 
 // products[point][row][width] (+)= images[point][row][k] filters[point][k][width], for `rows` rows and `depth` channels.
@@ -166,7 +166,7 @@ class ByPanels {
   }
 
  private:
-  static constexpr int64_t kMostTiles = 64, kChannels = 64;
+  static constexpr int64_t kMostTiles = 128, kChannels = 64;
 
   void run_panel(const Correlation& c, int64_t panel, int64_t first, int64_t last, const float* images,
                  float* space) const {
