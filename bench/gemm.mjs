@@ -1,37 +1,13 @@
 // GEMM rates as fractions of the FMA peak measured in the same run, for each instruction set and one and two threads:
 // `gemm [--json FILE] [--isa NAME] [--threads N] [--seconds S] [MxNxK[:t]...]`.
 import { availableParallelism, loadavg } from 'node:os';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { root, run } from '../scripts/process.mjs';
-import { findProgram, installCommand, missingPackages } from '../scripts/toolchain.mjs';
+import { run } from '../scripts/process.mjs';
+import { buildKernelProgram, kernelProgram, machineIsas } from './training/kernel-program.mjs';
 import { saveJson } from './training/run.mjs';
 
-const build = path.join(root, 'build', 'bench');
-export const program = path.join(build, 'gemm_bench');
-
-/** Null, or why it could not be built. */
-export async function buildProgram() {
-  const missing = missingPackages();
-  if (missing.length > 0) return `${missing.join(', ')} not found; run: ${installCommand(missing)}`;
-  const launcher = findProgram('ccache') ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
-  const settings = ['-DCMAKE_BUILD_TYPE=Release', '-DHEBB_BENCH=ON', ...launcher];
-  const configured = await run('cmake', ['-S', root, '-B', build, ...settings]);
-  if (configured.code !== 0) return configured.output;
-  const jobs = String(Math.min(2, availableParallelism()));
-  const built = await run('cmake', ['--build', build, '--target', 'gemm_bench', '--parallel', jobs]);
-  return built.code === 0 ? null : built.output;
-}
-
-/** The instruction sets of this machine, as the program names them in its usage line. */
-async function machineIsas() {
-  const { output } = await run(program, []);
-  const list = /instruction sets here: (.*)/.exec(output)?.[1] ?? '';
-  return list
-    .split(',')
-    .map(word => word.trim())
-    .filter(word => word !== '');
-}
+export const program = kernelProgram('gemm_bench');
+export const buildProgram = () => buildKernelProgram('gemm_bench');
 
 const row = (...cells) =>
   cells.map((cell, i) => String(cell).padStart([22, 6, 8, 8, 9, 9, 9][i] ?? 9)).join('');
@@ -60,7 +36,7 @@ export async function main(options) {
     return 1;
   }
   const wished = values.isa ?? process.env.HEBB_ISA;
-  const isas = wished ? [wished] : (await machineIsas()).reverse();
+  const isas = wished ? [wished] : await machineIsas('gemm_bench');
   const threads = values.threads ? [values.threads] : availableParallelism() > 1 ? ['1', '2'] : ['1'];
   const load = loadavg()[0];
   if (load >= 1) console.log(`bench: the load is ${load.toFixed(1)}; figures are right only below 1`);

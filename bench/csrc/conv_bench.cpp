@@ -1,11 +1,11 @@
-// Measures convolutions of 3 x 3 with stride 1 by the direct kernels and by Winograd's tiles, in turn, and the errors of
-// both against doubles.
+// Measures convolutions of 3 x 3 with stride 1 by the direct kernels and by Winograd's tiles, in turn, and
+// the errors of both against doubles.
 //
 //   conv_bench ISA THREADS [SECONDS_PER_CASE [LAYER...]]   (a layer is BATCHxHEIGHTxWIDTHxCHANNELSxOUTS)
 //
-// Prints one JSON object a line: {batch, height, width, channels, outs, pass, isa, threads, directMs, winogradMs, speedup,
-// directError, winogradError, samples}. Times are medians, the speedup is the median of the ratios of neighbouring calls;
-// errors are root mean squares over those of the values.
+// Prints one JSON object a line: {batch, height, width, channels, outs, pass, isa, threads, directMs,
+// winogradMs, speedup, directError, winogradError, samples}. Times are medians, the speedup is the median of
+// the ratios of neighbouring calls; errors are root mean squares over those of the values.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -99,7 +99,8 @@ double over_taps(F&& term) {
 }
 
 void call(const Pass& pass, stream::Context& context, int64_t method) {
-  const stream::Operand operands[] = {pass.result->operand(stream::Role::kOut), pass.left->operand(stream::Role::kIn),
+  const stream::Operand operands[] = {pass.result->operand(stream::Role::kOut),
+                                      pass.left->operand(stream::Role::kIn),
                                       pass.right->operand(stream::Role::kIn)};
   stream::Command command;
   command.slot = pass.slot;
@@ -141,21 +142,25 @@ void measure(const Layer& layer, const Pass& pass, stream::Isa isa, stream::Cont
     ratios.push_back(direct.back() / winograd.back());
   }
   std::printf(
-      "{\"batch\":%ld,\"height\":%ld,\"width\":%ld,\"channels\":%ld,\"outs\":%ld,\"pass\":\"%s\",\"isa\":\"%s\","
-      "\"threads\":%d,\"directMs\":%.3f,\"winogradMs\":%.3f,\"directBestMs\":%.3f,\"winogradBestMs\":%.3f,\"speedup\":%.3f,\"directError\":%.2e,"
+      "{\"batch\":%ld,\"height\":%ld,\"width\":%ld,\"channels\":%ld,\"outs\":%ld,\"pass\":\"%s\",\"isa\":\"%"
+      "s\","
+      "\"threads\":%d,\"directMs\":%.3f,\"winogradMs\":%.3f,\"directBestMs\":%.3f,\"winogradBestMs\":%.3f,"
+      "\"speedup\":%.3f,\"directError\":%.2e,"
       "\"winogradError\":%.2e,\"samples\":%zu}\n",
       static_cast<long>(layer.batch), static_cast<long>(layer.height), static_cast<long>(layer.width),
       static_cast<long>(layer.channels), static_cast<long>(layer.outs), pass.name, cpu::isa_name(isa),
-      context.threads(), median(direct), median(winograd), least(direct), least(winograd), median(ratios), direct_error, winograd_error,
-      ratios.size());
+      context.threads(), median(direct), median(winograd), least(direct), least(winograd), median(ratios),
+      direct_error, winograd_error, ratios.size());
   std::fflush(stdout);
 }
 
 void measure_layer(const Layer& l, stream::Isa isa, stream::Context& context, double budget) {
   const double scale = 1 / std::sqrt(9.0 * static_cast<double>(l.channels));
-  const Values x({l.batch, l.height, l.width, l.channels}, 1, 1), weight({l.outs, 3, 3, l.channels}, 2, scale);
+  const Values x({l.batch, l.height, l.width, l.channels}, 1, 1),
+      weight({l.outs, 3, 3, l.channels}, 2, scale);
   const Values dy({l.batch, l.height, l.width, l.outs}, 3, 1);
-  const Values y({l.batch, l.height, l.width, l.outs}, 4, 1), dx({l.batch, l.height, l.width, l.channels}, 5, 1);
+  const Values y({l.batch, l.height, l.width, l.outs}, 4, 1),
+      dx({l.batch, l.height, l.width, l.channels}, 5, 1);
   const Values dw({l.outs, 3, 3, l.channels}, 6, 1);
   const auto inside = [&](int64_t row, int64_t column) {
     return row >= 0 && row < l.height && column >= 0 && column < l.width;
@@ -166,7 +171,8 @@ void measure_layer(const Layer& l, stream::Isa isa, stream::Context& context, do
     return over_taps([&](int64_t u, int64_t v) {
       double sum = 0;
       if (!inside(i + u - 1, j + v - 1)) return sum;
-      for (int64_t c = 0; c < l.channels; ++c) sum += x.at(n, i + u - 1, j + v - 1, c) * weight.at(o, u, v, c);
+      for (int64_t c = 0; c < l.channels; ++c)
+        sum += x.at(n, i + u - 1, j + v - 1, c) * weight.at(o, u, v, c);
       return sum;
     });
   };
@@ -208,13 +214,15 @@ bool parse_layer(const char* text, Layer* layer) {
 int main(int argc, char** argv) {
   stream::Isa isa;
   if (argc < 3 || !cpu::parse_isa(argv[1], &isa) || !cpu::supports(isa) || std::atoi(argv[2]) < 1) {
-    std::fprintf(stderr, "usage: conv_bench ISA THREADS [SECONDS [NxHxWxCxO...]]; instruction sets here: %s\n",
+    std::fprintf(stderr,
+                 "usage: conv_bench ISA THREADS [SECONDS [NxHxWxCxO...]]; instruction sets here: %s\n",
                  cpu::supported_isas().c_str());
     return 2;
   }
   const double budget = argc > 3 ? std::atof(argv[3]) : 0.5;
   // The layers of ResNet-18 for images of 32 x 32.
-  std::vector<Layer> layers{{32, 32, 32, 64, 64}, {32, 16, 16, 128, 128}, {32, 8, 8, 256, 256}, {32, 4, 4, 512, 512}};
+  std::vector<Layer> layers{
+      {32, 32, 32, 64, 64}, {32, 16, 16, 128, 128}, {32, 8, 8, 256, 256}, {32, 4, 4, 512, 512}};
   if (argc > 4) layers.clear();
   for (int i = 4; i < argc; ++i) {
     Layer layer{};

@@ -85,14 +85,15 @@ struct Convolution {
 };
 
 // Blocks of rows and of images, panels shared by tasks, pixels as rows of a product, phases, groups,
-// depthwise ones, few channels.
+// depthwise ones, few channels, Winograd's tiles in both of their orders.
 const Convolution kConvolutions[] = {
-    {2, 9, 11, 3, 20, 3, 1, 1, 1, 1, true}, {3, 20, 20, 16, 140, 3, 1, 1, 1, 1},
-    {1, 6, 6, 8, 300, 3, 1, 1, 1, 1},       {4, 10, 10, 150, 40, 1, 1, 0, 1, 1, true},
-    {2, 12, 13, 130, 7, 3, 2, 1, 1, 1},     {2, 12, 12, 6, 10, 3, 2, 1, 2, 1},
-    {1, 24, 24, 12, 12, 3, 1, 1, 12, 1},    {1, 9, 9, 5, 5, 3, 2, 1, 5, 1, true},
-    {2, 30, 31, 1, 9, 5, 2, 2, 1, 1},       {2, 14, 14, 4, 260, 3, 1, 2, 2, 2},
-    {70, 3, 3, 8, 9, 3, 1, 1, 1, 1}};
+    {2, 9, 11, 3, 20, 3, 1, 1, 1, 1, true},  {3, 20, 20, 16, 140, 3, 1, 1, 1, 1},
+    {1, 6, 6, 8, 300, 3, 1, 1, 1, 1},        {4, 10, 10, 150, 40, 1, 1, 0, 1, 1, true},
+    {2, 12, 13, 130, 7, 3, 2, 1, 1, 1},      {2, 12, 12, 6, 10, 3, 2, 1, 2, 1},
+    {1, 24, 24, 12, 12, 3, 1, 1, 12, 1},     {1, 9, 9, 5, 5, 3, 2, 1, 5, 1, true},
+    {2, 30, 31, 1, 9, 5, 2, 2, 1, 1},        {2, 14, 14, 4, 260, 3, 1, 2, 2, 2},
+    {70, 3, 3, 8, 9, 3, 1, 1, 1, 1},         {3, 15, 14, 37, 50, 3, 1, 1, 1, 1, true},
+    {9, 4, 4, 270, 256, 3, 1, 1, 1, 1, true}};
 
 PlanOperand add_conv(TestProgram& made, const Convolution& size, DType dtype) {
   const auto y = made.temporary(size.result(), dtype);

@@ -15,13 +15,13 @@ using conv::Geometry;
 // Filters of 3 x 3 that move by one pixel, in f32.
 HEBB_INLINE bool is_possible(const Geometry& g, DType dtype) {
   const ConvParams& p = g.params;
-  return dtype == DType::kF32 && g.size[0] == kTaps && g.size[1] == kTaps && p.groups == 1 && p.stride[0] == 1 &&
-         p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 && g.batch * g.rows * g.columns > 0 &&
-         g.batch * g.height * g.width > 0 && g.depth > 0 && g.outs > 0;
+  return dtype == DType::kF32 && g.size[0] == kTaps && g.size[1] == kTaps && p.groups == 1 &&
+         p.stride[0] == 1 && p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 &&
+         g.batch * g.rows * g.columns > 0 && g.batch * g.height * g.width > 0 && g.depth > 0 && g.outs > 0;
 }
 
-// Tiles whose outputs are mostly inside the image, enough of them for the products, and channels for their vectors: where
-// both were measured, tiles won (docs/performance.md).
+// Tiles whose outputs are mostly inside the image, enough of them for the products, and channels for their
+// vectors: where both were measured, tiles won (docs/performance.md).
 HEBB_INLINE bool is_faster(const Grid& grid, int64_t depth, int64_t outs) {
   const int64_t inside = grid.rows * grid.columns, tiles = grid.down() * grid.across();
   return depth >= 32 && outs >= 32 && grid.count() >= 8 && inside >= kOutputs2 * tiles * 5 / 8;
@@ -110,9 +110,7 @@ class Correlate {
 };
 
 // So few tiles may be transformed before the first is used.
-HEBB_INLINE bool goes_by_results(const WeightSum& s) {
-  return s.grid.count() <= 256;
-}
+HEBB_INLINE bool goes_by_results(const WeightSum& s) { return s.grid.count() <= 256; }
 
 // dw.
 template <class T>

@@ -2,9 +2,11 @@
 // the sums over taps, and their results are transformed back.
 //
 // Two orders of the work, both with all that is used again in the second cache:
-// - by tiles, for many tiles and few channels: the filters are transformed once, a task owns a block of tiles and goes
+// - by tiles, for many tiles and few channels: the filters are transformed once, a task owns a block of tiles
+// and goes
 //   through all panels of outputs;
-// - by panels, for few tiles and many channels: the images are transformed once, a task owns a panel of outputs and
+// - by panels, for few tiles and many channels: the images are transformed once, a task owns a panel of
+// outputs and
 //   transforms its filters a block of channels at a time.
 // Each output is a sum in the order of channels either way.
 #pragma once
@@ -17,7 +19,8 @@ namespace hebb::kernels::HEBB_ISA {
 namespace {
 namespace winograd {
 
-// out[n, y, x, j] = act(bias[j] + sum over u, v, c of in[n, y + u - before, x + v - before, c] filter[u, v, c, j]).
+// out[n, y, x, j] = act(bias[j] + sum over u, v, c of in[n, y + u - before, x + v - before, c] filter[u, v,
+// c, j]).
 struct Correlation {
   Images<float> in;
   int64_t before[2];
@@ -31,7 +34,8 @@ struct Correlation {
 inline constexpr int64_t kBlockElements = 128 * 1024;
 inline constexpr int64_t kTileRows = conv::kRows<float>;
 
-// products[point][row][width] (+)= images[point][row][k] filters[point][k][width], for `rows` rows and `depth` channels.
+// products[point][row][width] (+)= images[point][row][k] filters[point][k][width], for `rows` rows and
+// `depth` channels.
 struct Multiply {
   const float* images;
   Points image_points;
@@ -91,15 +95,17 @@ class ByTiles {
   }
 
   int64_t shared_space() const { return panels_ * filter_panel(); }
-  int64_t thread_space() const { return images_.size() + products_.size() + padded_row(depth_) + kFilterSpace; }
+  int64_t thread_space() const {
+    return images_.size() + products_.size() + padded_row(depth_) + kFilterSpace;
+  }
 
   void run(stream::Context& context, const Correlation& c, float* shared, float* own) const {
     const int64_t pieces = ceil_div(depth_, kFilterPiece);
     context.parallel(panels_ * pieces, [&](int64_t task, int thread) {
       const int64_t panel = task / pieces, k0 = task % pieces * kFilterPiece;
       const Points points = filter_points(c.filters.width(panel));
-      transform_filters(c.filters, panel, k0, least(depth_, k0 + kFilterPiece), points, own + thread * thread_space(),
-                        shared + panel * filter_panel() + k0 * points.row);
+      transform_filters(c.filters, panel, k0, least(depth_, k0 + kFilterPiece), points,
+                        own + thread * thread_space(), shared + panel * filter_panel() + k0 * points.row);
     });
     context.parallel(blocks_, [&](int64_t block, int thread) {
       run_block(c, block * c.grid.count() / blocks_, (block + 1) * c.grid.count() / blocks_, shared,
@@ -121,9 +127,16 @@ class ByTiles {
     transform_inputs(c.in, c.grid, c.before, first, last, zeros, images_, images);
     for (int64_t panel = 0; panel < panels_; ++panel) {
       const int width = c.filters.width(panel);
-      const Multiply multiply{images,    images_,   filters + panel * filter_panel(), filter_points(width),
-                              products,  products_, last - first,                     depth_,
-                              width,     false};
+      const Multiply multiply{images,
+                              images_,
+                              filters + panel * filter_panel(),
+                              filter_points(width),
+                              products,
+                              products_,
+                              last - first,
+                              depth_,
+                              width,
+                              false};
       multiply.run();
       transform_outputs(products, products_, c.grid, first, last, panel * kPanel,
                         least(width, c.filters.outs - panel * kPanel), c.outputs);
@@ -175,9 +188,16 @@ class ByPanels {
     for (int64_t k = 0; k < depth_; k += kChannels) {
       const int64_t end = least(depth_, k + kChannels);
       transform_filters(c.filters, panel, k, end, {width, filters_.point}, taps, filters);
-      const Multiply multiply{images + first * images_.row + k, images_,   filters,      {width, filters_.point},
-                              products,                         products_, last - first, end - k,
-                              width,                            k > 0};
+      const Multiply multiply{images + first * images_.row + k,
+                              images_,
+                              filters,
+                              {width, filters_.point},
+                              products,
+                              products_,
+                              last - first,
+                              end - k,
+                              width,
+                              k > 0};
       multiply.run();
     }
     transform_outputs(products, products_, c.grid, first, last, panel * kPanel,

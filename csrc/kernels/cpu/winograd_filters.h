@@ -1,4 +1,5 @@
-// The filters of Winograd's convolution: transformed into panels of output channels, as its products read them.
+// The filters of Winograd's convolution: transformed into panels of output channels, as its products read
+// them.
 #pragma once
 
 #include "kernels/cpu/gemm_pack.h"
@@ -27,15 +28,16 @@ struct Filters {
 inline constexpr int64_t kFilterChannels = 16;
 inline constexpr int64_t kFilterSpace = kTaps2 * kFilterChannels * kPanel;
 
-// taps[tap][channel][output] of channels k..k+count-1 and the outputs of a panel, with 0 for outputs there are not.
+// taps[tap][channel][output] of channels k..k+count-1 and the outputs of a panel, with 0 for outputs there
+// are not.
 HEBB_INLINE void gather_taps(const Filters& f, int64_t panel, int64_t k, int64_t count, float* taps) {
   const int width = f.width(panel);
   const int64_t first = panel * kPanel;
   const int outs = static_cast<int>(least(width, f.outs - first));
   for (int tap = 0; tap < kTaps2; ++tap, taps += kFilterChannels * width) {
     if (f.turned) {
-      tile::copy_rows(taps, width, f.data + (k * kTaps2 + kTaps2 - 1 - tap) * f.outs + first, kTaps2 * f.outs, outs,
-                      width, count);
+      tile::copy_rows(taps, width, f.data + (k * kTaps2 + kTaps2 - 1 - tap) * f.outs + first, kTaps2 * f.outs,
+                      outs, width, count);
       continue;
     }
     const float* rows[kPanel];
@@ -58,9 +60,10 @@ inline void transform_filters(const Filters& f, int64_t panel, int64_t k0, int64
       for (int64_t j = 0; j < width; j += kVectorLanes) {
         const float* taps = space + i * width + j;
         float* out = first + i * points.row + j;
-        transform<kTaps, kPoints>([](const auto& g, auto& u) { filter_line(g, u); },
-                                  [&](int y, int x) { return Vec::load(taps + (y * kTaps + x) * tap_step); },
-                                  [&](int y, int x, Vec u) { u.store(out + (y * kPoints + x) * points.point); });
+        transform<kTaps, kPoints>(
+            [](const auto& g, auto& u) { filter_line(g, u); },
+            [&](int y, int x) { return Vec::load(taps + (y * kTaps + x) * tap_step); },
+            [&](int y, int x, Vec u) { u.store(out + (y * kPoints + x) * points.point); });
       }
     }
   }

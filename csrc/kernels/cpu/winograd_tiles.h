@@ -1,4 +1,5 @@
-// The tiles of Winograd's convolution: how outputs fall into tiles of 4 x 4, and the transforms of their images.
+// The tiles of Winograd's convolution: how outputs fall into tiles of 4 x 4, and the transforms of their
+// images.
 #pragma once
 
 #include "kernels/cpu/conv_band.h"
@@ -47,9 +48,7 @@ struct Points {
 };
 
 // Columns of a matrix whose rows are read side by side: whole vectors, and never whole pages apart.
-HEBB_INLINE int64_t padded_row(int64_t channels) {
-  return ceil_div(channels, 16) * 16 + 16;
-}
+HEBB_INLINE int64_t padded_row(int64_t channels) { return ceil_div(channels, 16) * 16 + 16; }
 
 // Addresses of the pixels that kSize x kSize values of a tile come from; those outside the image are zeros.
 template <int kSize>
@@ -68,8 +67,8 @@ struct Pixels {
   }
 };
 
-// Tiles first..last-1 of the images, transformed, of which rows kFirst..kEnd-1 of the points are kept: to[point][tile -
-// first][channel]. `zeros` has in.depth elements.
+// Tiles first..last-1 of the images, transformed, of which rows kFirst..kEnd-1 of the points are kept:
+// to[point][tile - first][channel]. `zeros` has in.depth elements.
 template <int kFirst = 0, int kEnd = kPoints>
 HEBB_INLINE void transform_inputs(const Images<float>& in, const Grid& grid, const int64_t (&before)[2],
                                   int64_t first, int64_t last, const float* zeros, const Points& points,
@@ -88,8 +87,8 @@ HEBB_INLINE void transform_inputs(const Images<float>& in, const Grid& grid, con
 
 // The same for gradients of outputs.
 template <int kFirst, int kEnd>
-HEBB_INLINE void transform_output_grads(const Images<float>& dy, const Grid& grid, int64_t first, int64_t last,
-                                        const float* zeros, const Points& points, float* to) {
+HEBB_INLINE void transform_output_grads(const Images<float>& dy, const Grid& grid, int64_t first,
+                                        int64_t last, const float* zeros, const Points& points, float* to) {
   for (int64_t tile = first; tile < last; ++tile, to += points.row) {
     const Place place = place_of(grid, tile);
     const Pixels<kOutputs> pixels(dy, place.image, place.row, place.column, zeros);
@@ -119,7 +118,8 @@ HEBB_INLINE void transform_outputs(const float* from, const Points& points, cons
     const int64_t rows = least(kOutputs, grid.rows - place.row);
     const int64_t columns = least(kOutputs, grid.columns - place.column);
     const int64_t row = grid.columns * outputs.outs;
-    float* out = outputs.data + (place.image * grid.rows + place.row) * row + place.column * outputs.outs + channel;
+    float* out =
+        outputs.data + (place.image * grid.rows + place.row) * row + place.column * outputs.outs + channel;
     for_channels<float>(count, [&](int64_t c, auto lanes) {
       const Vec bias = outputs.bias ? lanes.load(outputs.bias + channel + c) : Vec::zero();
       transform<kPoints, kOutputs>(

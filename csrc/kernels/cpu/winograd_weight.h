@@ -1,9 +1,10 @@
-// The weight gradient by Winograd's tiles: 36 products of transformed images with transformed gradients, summed over the
-// tiles, become the filters' gradient by the adjoint of their transform.
+// The weight gradient by Winograd's tiles: 36 products of transformed images with transformed gradients,
+// summed over the tiles, become the filters' gradient by the adjoint of their transform.
 //
-// Two orders again. By parts, for many tiles: a task transforms the tiles of its part a block at a time, for half of the
-// points and some channels, and adds them to sums that stay in the second cache; parts are added in order afterwards. By
-// results, for few tiles: all are transformed once, and a task makes the final gradient of some channels.
+// Two orders again. By parts, for many tiles: a task transforms the tiles of its part a block at a time, for
+// half of the points and some channels, and adds them to sums that stay in the second cache; parts are added
+// in order afterwards. By results, for few tiles: all are transformed once, and a task makes the final
+// gradient of some channels.
 #pragma once
 
 #include "kernels/cpu/winograd_tiles.h"
@@ -80,21 +81,21 @@ struct SumTiles {
   }
 };
 
-// The gradient of filters [o][3][3][channel] for `outs` outputs and `channels` channels from the sums of all points, which
-// are in `parts` parts.
+// The gradient of filters [o][3][3][channel] for `outs` outputs and `channels` channels from the sums of all
+// points, which are in `parts` parts.
 HEBB_INLINE void finish_filters(const float* sums, const Points& points, int64_t parts, int64_t part_size,
                                 int64_t outs, int64_t channels, float* dw, int64_t depth) {
   for (int64_t o = 0; o < outs; ++o, sums += points.row, dw += kTaps2 * depth) {
     for_channels<float>(channels, [&](int64_t c, auto lanes) {
-      transform<kPoints, kTaps>([](const auto& du, auto& dg) { filter_grad_line(du, dg); },
-                                [&](int i, int j) {
-                                  const float* from = sums + (i * kPoints + j) * points.point + c;
-                                  Vec sum = Vec::load(from);
-                                  for (int64_t part = 1; part < parts; ++part)
-                                    sum = sum + Vec::load(from + part * part_size);
-                                  return sum;
-                                },
-                                [&](int i, int j, Vec dg) { lanes.store(dg, dw + (i * kTaps + j) * depth + c); });
+      transform<kPoints, kTaps>(
+          [](const auto& du, auto& dg) { filter_grad_line(du, dg); },
+          [&](int i, int j) {
+            const float* from = sums + (i * kPoints + j) * points.point + c;
+            Vec sum = Vec::load(from);
+            for (int64_t part = 1; part < parts; ++part) sum = sum + Vec::load(from + part * part_size);
+            return sum;
+          },
+          [&](int i, int j, Vec dg) { lanes.store(dg, dw + (i * kTaps + j) * depth + c); });
     });
   }
 }
@@ -139,17 +140,20 @@ class ByParts {
   template <int kFirst>
   void run_part(const WeightSum& s, int64_t part, int64_t block, float* shared, float* space) const {
     const int64_t channel_count = channel_blocks(channels_), count = s.grid.count();
-    const Range channels = Range::of(block % channel_count, channels_), outs = Range::of(block / channel_count, outs_);
+    const Range channels = Range::of(block % channel_count, channels_),
+                outs = Range::of(block / channel_count, outs_);
     const Images<float> in = narrowed(s.in, channels), dy = narrowed(s.dy, outs);
     float *images = space, *grads = images + images_.size() / 2, *zeros = grads + grads_.size() / 2;
     conv::zero_run(zeros, kZeros);
-    float* sums = shared + part * part_size_ + kFirst * kPoints * sums_.point + outs.begin * sums_.row + channels.begin;
+    float* sums =
+        shared + part * part_size_ + kFirst * kPoints * sums_.point + outs.begin * sums_.row + channels.begin;
     const int64_t begin = count * part / parts_, end = count * (part + 1) / parts_;
     for (int64_t tile = begin; tile < end; tile += kTiles) {
       const int64_t last = least(end, tile + kTiles);
-      transform_inputs<kFirst, kFirst + kPoints / 2>(in, s.grid, s.before, tile, last, zeros, images_, images);
+      transform_inputs<kFirst, kFirst + kPoints / 2>(in, s.grid, s.before, tile, last, zeros, images_,
+                                                     images);
       transform_output_grads<kFirst, kFirst + kPoints / 2>(dy, s.grid, tile, last, zeros, grads_, grads);
-      SumTiles{images,      images_,     grads,           grads_,        sums,        sums_,
+      SumTiles{images,      images_,     grads,           grads_,       sums,        sums_,
                last - tile, outs.size(), channels.size(), kPoints2 / 2, tile > begin}
           .run();
     }
@@ -177,15 +181,27 @@ class ByResults {
     parallel_items(context, count, task_grain(kPoints2 * (channels_ + outs_)), [&](int64_t tile, int thread) {
       float* zeros = own + thread * thread_space();
       conv::zero_run(zeros, most(channels_, outs_));
-      transform_inputs<0, kPoints>(s.in, s.grid, s.before, tile, tile + 1, zeros, images_, images + tile * images_.row);
-      transform_output_grads<0, kPoints>(s.dy, s.grid, tile, tile + 1, zeros, grads_, grads + tile * grads_.row);
+      transform_inputs<0, kPoints>(s.in, s.grid, s.before, tile, tile + 1, zeros, images_,
+                                   images + tile * images_.row);
+      transform_output_grads<0, kPoints>(s.dy, s.grid, tile, tile + 1, zeros, grads_,
+                                         grads + tile * grads_.row);
     });
     const int64_t channel_count = channel_blocks(channels_);
     context.parallel(channel_count * channel_blocks(outs_), [&](int64_t task, int thread) {
-      const Range channels = Range::of(task % channel_count, channels_), outs = Range::of(task / channel_count, outs_);
+      const Range channels = Range::of(task % channel_count, channels_),
+                  outs = Range::of(task / channel_count, outs_);
       float* sums = own + thread * thread_space();
-      SumTiles{images + channels.begin, images_,     grads + outs.begin, grads_,   sums, sums_,
-               count,                   outs.size(), channels.size(),    kPoints2, false}
+      SumTiles{images + channels.begin,
+               images_,
+               grads + outs.begin,
+               grads_,
+               sums,
+               sums_,
+               count,
+               outs.size(),
+               channels.size(),
+               kPoints2,
+               false}
           .run();
       finish_filters(sums, sums_, 1, 0, outs.size(), channels.size(),
                      s.dw + outs.begin * kTaps2 * channels_ + channels.begin, channels_);
