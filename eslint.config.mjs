@@ -7,7 +7,7 @@ const builtins =
   'Int16Array|Uint16Array|Int32Array|Uint32Array|Float32Array|Float64Array|BigInt64Array|BigUint64Array';
 
 export default tseslint.config(
-  { ignores: ['build*/', 'dist/', 'prebuilds/', 'out/', 'coverage/', 'shared/', '**/*.gen.ts'] },
+  { ignores: ['build*/', 'dist/', 'prebuilds/', 'out/', 'coverage/', 'shared/', '**/.venv/', '**/*.gen.ts'] },
   {
     files: ['ts/**/*.ts', 'tests/**/*.ts', 'examples/**/*.mts'],
     extends: [...tseslint.configs.recommended],

@@ -1,12 +1,15 @@
 // Whole training steps, eager and compiled: time, its part that arithmetic needs at least, memory, page faults, and the
 // ratio of both modes: `train [--json FILE] [--only a,b] [--threads N] [--pairs N] [--seconds S] [--peak GFLOPS]`.
 // A pair is a window of `seconds` in each mode, one after the other in the same process; the pairs are spread over
-// three processes.
+// three processes. With `--rivals torch,jax` hebb is compared with those instead: see rivals/compare.mjs.
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { run } from '../scripts/process.mjs';
+import { namesRivals } from './rivals/options.mjs';
 import { describeMachine } from './training/machine.mjs';
+import { numberOption } from './training/options.mjs';
+import { counted, shareOf } from './training/pairs.mjs';
 import { saveJson } from './training/run.mjs';
 import { median, medianInterval, quantile, rounded } from './training/statistics.mjs';
 import { chosen, workload as find } from './workloads/index.mjs';
@@ -14,12 +17,6 @@ import { chosen, workload as find } from './workloads/index.mjs';
 const child = path.join(path.dirname(fileURLToPath(import.meta.url)), 'training', 'step-child.mjs');
 const PROCESSES = 3;
 const modes = ['eager', 'compiled'];
-
-function numberOption(name, text, least) {
-  const value = Number(text);
-  if (!(value >= least)) throw new Error(`--${name} is '${text}'; use a number of ${least} and more`);
-  return value;
-}
 
 function parse(options) {
   const text = { type: 'string' };
@@ -61,15 +58,12 @@ async function measurePairs(name, { threads, pairs, seconds }) {
   const taken = [];
   let difference = 0;
   for (let i = 0; i < processes; i++) {
-    const share = Math.floor(((i + 1) * pairs) / processes) - Math.floor((i * pairs) / processes);
+    const share = shareOf(pairs, processes, i);
     const result = await measure({ task: 'pairs', name, threads, pairs: share, seconds });
     taken.push(...result.pairs);
     difference = Math.max(difference, result.lossDifference);
   }
-  // Where quiet moments were too few, all count, and `noisy` says so.
-  const quiet = taken.filter(each => each.quiet);
-  const noisy = quiet.length < Math.max(1, pairs / 2);
-  return { used: noisy ? taken : quiet, taken, noisy, lossDifference: difference };
+  return { ...counted(taken, pairs), lossDifference: difference };
 }
 
 function ratioOf(name, { used, taken, noisy, lossDifference }) {
@@ -131,6 +125,7 @@ async function measureWorkload(name, machine, options) {
 }
 
 export async function main(options) {
+  if (namesRivals(options)) return (await import('./rivals/compare.mjs')).main(options);
   const settings = parse(options);
   const machine = await describeMachine(settings);
   console.log(

@@ -12,7 +12,8 @@ function sources(folder) {
   if (!existsSync(path.join(root, folder))) return [];
   return readdirSync(path.join(root, folder), { recursive: true })
     .filter(
-      name => /\.(h|cpp|cu|cuh|ts|mts|mjs|cjs|js|py)$/.test(name) && !/\.gen\.ts$|node_modules/.test(name),
+      name =>
+        /\.(h|cpp|cu|cuh|ts|mts|mjs|cjs|js|py)$/.test(name) && !/\.gen\.ts$|node_modules|\.venv/.test(name),
     )
     .map(name => `${folder}/${name.split(path.sep).join('/')}`);
 }

@@ -55,9 +55,13 @@ export function processorMs() {
   };
 }
 
-/** The share of the processors' time since `before` that others took; 0 within what the clock's ticks can tell. */
-export function foreignShare(before, elapsedMs, processors) {
+/**
+ * The share of the processors' time since `before` that others took than this process and those that it runs, which took
+ * `childrenMs`; 0 within what the clock's ticks can tell.
+ */
+export function foreignShare(before, elapsedMs, processors, childrenMs = 0) {
   const now = processorMs();
-  const foreign = now.busy - before.busy - (now.own - before.own) + now.stolen - before.stolen;
+  const own = now.own - before.own + childrenMs;
+  const foreign = now.busy - before.busy - own + now.stolen - before.stolen;
   return foreign <= 3 * TICK_MS ? 0 : foreign / (elapsedMs * processors);
 }

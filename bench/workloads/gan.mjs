@@ -28,9 +28,8 @@ export const workload = {
     const optimizers = [g, d].map(model => new optim.Adam(model.parameters(), { lr: 2e-4 }));
     const [optimizerG, optimizerD] = optimizers;
     // The generator runs twice, and its update throws the discriminator's gradients away: as usually written.
-    const step = real => {
+    const step = (real, noise = normal([BATCH, NOISE])) => {
       const [yes, no] = [ones([BATCH, 1]), zeros([BATCH, 1])];
-      const noise = normal([BATCH, NOISE]);
       const fakes = noGrad(() => g.forward(noise));
       const lossD = nn.bceWithLogits(d.forward(real), yes).add(nn.bceWithLogits(d.forward(fakes), no));
       lossD.backward();
@@ -41,6 +40,6 @@ export const workload = {
       optimizerD.zeroGrad();
       return [lossD, lossG];
     };
-    return { models: [g, d], optimizers, inputs: [uniform([BATCH, 784])], step };
+    return { models: [g, d], optimizers, inputs: [uniform([BATCH, 784])], noise: [[BATCH, NOISE]], step };
   },
 };

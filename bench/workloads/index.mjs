@@ -1,6 +1,7 @@
 // The training steps that are timed, by name. A workload is `{ name, flops, params, build(seed) }`: the floating-point
 // operations of a step, the number of parameters, and what makes `{ models, optimizers, inputs, step }` from a seed.
-// `step(...inputs)` is one whole step, clearing of gradients and update included, and returns the loss or losses.
+// `step(...inputs)` is one whole step, clearing of gradients and update included, and returns the loss or losses. Where a
+// step draws noise, `noise` has its shapes, and a step that is given it after the inputs draws none.
 const files = {
   mlp: './mlp.mjs',
   lenet: './lenet.mjs',

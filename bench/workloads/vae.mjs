@@ -4,6 +4,7 @@ import { hebb } from './hebb.mjs';
 const { exp, nn, normal, optim, seed, square, uniform } = hebb;
 const BATCH = 128;
 const LATENT = 20;
+const NOISE = [BATCH, LATENT];
 
 class Vae extends nn.Module {
   encoder = nn.sequential(new nn.Linear(784, 400), new nn.ReLU());
@@ -11,10 +12,10 @@ class Vae extends nn.Module {
   logVariance = new nn.Linear(400, LATENT);
   decoder = nn.sequential(new nn.Linear(LATENT, 400), new nn.ReLU(), new nn.Linear(400, 784));
 
-  forward(x) {
+  forward(x, noise) {
     const hidden = this.encoder.forward(x);
     const [m, v] = [this.mean.forward(hidden), this.logVariance.forward(hidden)];
-    const z = m.add(normal([BATCH, LATENT]).mul(exp(v.mul(0.5))));
+    const z = m.add(noise.mul(exp(v.mul(0.5))));
     return { logits: this.decoder.forward(z), m, v };
   }
 }
@@ -27,8 +28,8 @@ export const workload = {
     seed(value);
     const model = new Vae();
     const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
-    const step = x => {
-      const { logits, m, v } = model.forward(x);
+    const step = (x, noise = normal(NOISE)) => {
+      const { logits, m, v } = model.forward(x, noise);
       const reconstruction = nn.bceWithLogits(logits, x, { reduction: 'sum' });
       const divergence = v.add(1).sub(square(m)).sub(exp(v)).sum().mul(-0.5);
       const loss = reconstruction.add(divergence);
@@ -36,6 +37,12 @@ export const workload = {
       optimizer.step();
       return loss;
     };
-    return { models: [model], optimizers: [optimizer], inputs: [uniform([BATCH, 784])], step };
+    return {
+      models: [model],
+      optimizers: [optimizer],
+      inputs: [uniform([BATCH, 784])],
+      noise: [NOISE],
+      step,
+    };
   },
 };

@@ -1,0 +1,35 @@
+// `train --rivals NAMES --check`: whether the workloads are the same in each library. Both sides start from the same file
+// and use the same batch; noise is fixed and nothing is dropped.
+import { compareCurves } from './curves.mjs';
+import { settingsFor } from './settings.mjs';
+import { hebbWorker, rivalWorker } from './worker.mjs';
+
+const STEPS = 100;
+// A step takes long, and the same kernels run in each.
+const fewer = { resnet18: 20 };
+
+async function lossesOf(worker, steps) {
+  try {
+    return (await worker.ask('losses', { steps })).losses;
+  } finally {
+    await worker.close();
+  }
+}
+
+/** By setting of the rivals: how far its losses are from those of hebb. */
+export async function checkWorkload(name, file, { rivals, threads, isa, precision }) {
+  const steps = fewer[name] ?? STEPS;
+  const task = { name, file, threads, precision, check: true };
+  const ours = await lossesOf(hebbWorker(task, isa), steps);
+  const results = [];
+  for (const setting of rivals.flatMap(rival => settingsFor(rival, name))) {
+    const { rival, name: settings } = setting;
+    try {
+      const theirs = await lossesOf(rivalWorker(setting, task, isa), steps);
+      results.push({ name, rival, settings, steps, ...compareCurves(ours, theirs, precision), ours, theirs });
+    } catch (error) {
+      results.push({ name, rival, settings, steps, equal: false, failure: error.message });
+    }
+  }
+  return results;
+}

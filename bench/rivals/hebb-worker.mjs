@@ -1,0 +1,59 @@
+// Runs the compiled steps of one workload: `hebb-worker.mjs JSON`, then commands as worker.mjs sends them.
+import { createInterface } from 'node:readline';
+import { faultsPerStep, pageFaults } from '../training/process-figures.mjs';
+import { Runner } from '../training/runner.mjs';
+import { hebb } from '../workloads/hebb.mjs';
+import { workload as find } from '../workloads/index.mjs';
+import { readStart } from './exchange.mjs';
+
+// A single fault counts little, also in steps that take longer than a window.
+const FAULT_STEPS = 10;
+
+const { name, file, threads, check = false } = JSON.parse(process.argv[2]);
+hebb.setThreads(threads);
+const built = await readStart(await find(name), file, check);
+const runner = new Runner({ build: () => built }, 'compiled');
+
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+let replied = cpuMs();
+
+async function window({ seconds }) {
+  const idleCpuMs = cpuMs() - replied;
+  const result = await runner.window(seconds);
+  const now = cpuMs();
+  const taken = now - replied;
+  replied = now;
+  return { ...result, cpuMs: taken, idleCpuMs };
+}
+
+async function figures({ seconds }) {
+  const before = pageFaults();
+  const { steps } = await runner.window(seconds, FAULT_STEPS);
+  const faults = faultsPerStep(before, steps);
+  return {
+    peakRssMb: (process.resourceUsage().maxRSS * 1024) / 1e6,
+    pageFaultsPerStep: faults.executor + faults.workers,
+    firstStepMs: runner.firstStepMs,
+  };
+}
+
+async function losses({ steps }) {
+  const values = [];
+  for (let i = 0; i < steps; i++) values.push(await runner.run(1));
+  return { losses: values };
+}
+
+async function warmUp({ seconds }) {
+  await runner.warmUp(seconds);
+  replied = cpuMs();
+  return { firstStepMs: runner.firstStepMs, versions: {} };
+}
+
+const actions = { warmUp, window, figures, losses };
+for await (const line of createInterface({ input: process.stdin })) {
+  const { do: action, ...options } = JSON.parse(line);
+  process.stdout.write(`${JSON.stringify(await actions[action](options))}\n`);
+}

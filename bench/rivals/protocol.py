@@ -1,0 +1,124 @@
+"""What the workers share: the file of weights and inputs, and the commands they are given, a line of JSON each."""
+
+import json
+import os
+import re
+import resource
+import statistics
+import sys
+import time
+
+import numpy
+
+# As in bench/training/runner.mjs: a chunk of steps ends with reading the loss.
+CHUNK_SECONDS = 0.01
+WARM_UP_STEPS = 4
+FAULT_STEPS = 10
+
+DTYPES = {"F32": numpy.float32, "I32": numpy.int32, "I64": numpy.int64}
+
+
+def read_tensors(path):
+    """The arrays of a safetensors file by name."""
+    with open(path, "rb") as file:
+        content = file.read()
+    start = 8 + int.from_bytes(content[:8], "little")
+    arrays = {}
+    for name, entry in json.loads(content[8:start]).items():
+        begin, end = entry["data_offsets"]
+        part = numpy.frombuffer(content[start + begin : start + end], DTYPES[entry["dtype"]])
+        arrays[name] = part.reshape(entry["shape"])
+    return arrays
+
+
+def numbered(arrays, prefix):
+    """Those named `prefix.0`, `prefix.1`, and so on, in this order."""
+    count = sum(1 for name in arrays if re.fullmatch(rf"{prefix}\.\d+", name))
+    return [arrays[f"{prefix}.{i}"] for i in range(count)]
+
+
+def states(arrays, model):
+    """What model number `model` holds, by the paths of its states in Python's spelling."""
+    prefix = f"models.{model}."
+    snake = lambda name: re.sub(r"([a-z])([A-Z])", lambda at: f"{at[1]}_{at[2].lower()}", name)
+    return {snake(name[len(prefix) :]): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def cpu_ms():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return 1000 * (usage.ru_utime + usage.ru_stime)
+
+
+class Worker:
+    """Runs steps as it is told: `run(count)` runs some and gives the losses of the last as numbers."""
+
+    def __init__(self, run, versions):
+        self.run = run
+        self.versions = versions
+        self.chunk = 1
+        self.replied_ms = cpu_ms()
+        self.first_step_ms = float("nan")
+
+    def timed(self, count):
+        begin = time.perf_counter()
+        self.run(count)
+        return (time.perf_counter() - begin) / count
+
+    def warm_up(self, seconds):
+        begin = time.perf_counter()
+        for i in range(WARM_UP_STEPS):
+            self.run(1)
+            if i == 0:
+                self.first_step_ms = 1000 * (time.perf_counter() - begin)
+        # From here on: what was compiled before is no part of the time.
+        begin = time.perf_counter()
+        while True:
+            self.chunk = max(1, round(CHUNK_SECONDS / self.timed(self.chunk)))
+            if time.perf_counter() - begin >= seconds:
+                self.replied_ms = cpu_ms()
+                return {"firstStepMs": self.first_step_ms, "versions": self.versions}
+
+    def window(self, seconds, least=1):
+        """Steps for `seconds`, at least one chunk: how many, the median time of one, and the processors' time."""
+        idle_ms = cpu_ms() - self.replied_ms
+        begin = time.perf_counter()
+        samples = []
+        while (
+            not samples
+            or time.perf_counter() - begin < seconds
+            or len(samples) * self.chunk < least
+        ):
+            samples.append(self.timed(self.chunk))
+        cpu = cpu_ms()
+        taken, self.replied_ms = cpu - self.replied_ms, cpu
+        median = 1000 * statistics.median(samples)
+        return {"ms": median, "steps": len(samples) * self.chunk, "cpuMs": taken, "idleCpuMs": idle_ms}
+
+    def figures(self, seconds):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        steps = self.window(seconds, FAULT_STEPS)["steps"]
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return {
+            "peakRssMb": usage.ru_maxrss * 1024 / 1e6,
+            "pageFaultsPerStep": (usage.ru_minflt - before) / steps,
+            "firstStepMs": self.first_step_ms,
+        }
+
+    def losses(self, steps):
+        return {"losses": [self.run(1) for _ in range(steps)]}
+
+    def serve(self, commands, replies):
+        """Answers each command `{"do": name, ...}` until the input ends; meanwhile the process sleeps in a read."""
+        actions = {"warmUp": self.warm_up, "window": self.window, "figures": self.figures, "losses": self.losses}
+        for line in commands:
+            command = json.loads(line)
+            reply = actions[command.pop("do")](**command)
+            replies.write(json.dumps(reply) + "\n")
+            replies.flush()
+
+
+def main(build):
+    """Serves what `build(task)` makes, a Worker; whatever a library prints goes to standard error."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    build(json.loads(sys.argv[1])).serve(sys.stdin, replies)
