@@ -8,6 +8,8 @@ import { environmentOf } from './settings.mjs';
 
 const folder = path.dirname(fileURLToPath(import.meta.url));
 const MOST_ERROR_TEXT = 4000;
+// Compiling may take minutes; what takes longer is not going to end.
+const ANSWER_MS = 600_000;
 
 export class Worker {
   #child;
@@ -32,11 +34,13 @@ export class Worker {
   /** Sends a command; what the process answers. */
   async ask(name, options = {}) {
     this.#child.stdin.write(`${JSON.stringify({ do: name, ...options })}\n`);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), ANSWER_MS);
     const { value, done } = await this.#lines.next();
+    clearTimeout(timer);
     if (!done) return JSON.parse(value);
     await this.#ended;
     throw new Error(
-      `${this.what}: ended during ${name}: ${this.#errors.trim().split('\n').slice(-8).join('\n')}`,
+      `${this.what}: ended during ${name}: ${this.#errors.trim().split('\n').slice(-12).join('\n')}`,
     );
   }
 
