@@ -9,18 +9,19 @@ export const tolerances = {
   bf16: { early: 2e-2, late: 2e-1 },
 };
 
-/** The largest relative difference of the losses of steps, each a list, from `begin` to before `end`. */
+// What is no number, or missing, is as far as can be.
+function difference(a, b) {
+  if (!Number.isFinite(a) || !Number.isFinite(b)) return Infinity;
+  return a === b ? 0 : Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b));
+}
+
+/** The largest relative difference of the losses of these steps, each a list. */
 function largest(ours, theirs, begin, end) {
-  let worst = 0;
-  for (let step = begin; step < Math.min(end, ours.length); step++) {
-    ours[step].forEach((loss, i) => {
-      const other = theirs[step]?.[i];
-      const difference = Math.abs(loss - other) / Math.max(Math.abs(loss), Math.abs(other), 1e-30);
-      // What is no number, or missing, is as far as can be.
-      worst = Math.max(worst, loss === other ? 0 : Number.isNaN(difference) ? Infinity : difference);
-    });
-  }
-  return worst;
+  const steps = ours.slice(begin, end);
+  return Math.max(
+    0,
+    ...steps.flatMap((losses, i) => losses.map((loss, k) => difference(loss, theirs[begin + i]?.[k]))),
+  );
 }
 
 /** Both differences, and whether they are within the tolerances of the precision. */
@@ -28,7 +29,7 @@ export function compareCurves(ours, theirs, precision) {
   const { early, late } = tolerances[precision];
   const differences = {
     early: largest(ours, theirs, 0, EARLY_STEPS),
-    late: largest(ours, theirs, EARLY_STEPS, Infinity),
+    late: largest(ours, theirs, EARLY_STEPS),
   };
   const equal = ours.length === theirs.length && differences.early <= early && differences.late <= late;
   return { ...differences, equal };

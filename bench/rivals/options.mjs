@@ -26,8 +26,11 @@ export function parse(options) {
   const optional = (name, read) => (values[name] === undefined ? undefined : read(name, values[name]));
   const precision = choiceOption('precision', values.precision, ['f32', 'bf16']);
   const known = precision === 'f32' ? workloadNames : narrowWorkloads;
+  const rivals = listOption('rivals', values.rivals, rivalNames);
+  if (precision === 'bf16' && rivals.join() !== 'torch')
+    throw new Error('--precision bf16 has only torch to compare with; use --rivals torch');
   return {
-    rivals: listOption('rivals', values.rivals, rivalNames),
+    rivals,
     only: values.only === undefined ? known : listOption('only', values.only, known),
     threads: optional('threads', (name, value) => Math.round(numberOption(name, value, 1))),
     peakGflops: optional('peak', (name, value) => numberOption(name, value, 1)),

@@ -1,6 +1,7 @@
 """What the workers share: the file of weights and inputs, and the commands they are given, a line of JSON each."""
 
 import json
+import math
 import os
 import re
 import resource
@@ -105,7 +106,8 @@ class Worker:
         }
 
     def losses(self, steps):
-        return {"losses": [self.run(1) for _ in range(steps)]}
+        finite = lambda loss: loss if math.isfinite(loss) else None  # JSON has no other numbers.
+        return {"losses": [[finite(loss) for loss in self.run(1)] for _ in range(steps)]}
 
     def serve(self, commands, replies):
         """Answers each command `{"do": name, ...}` until the input ends; meanwhile the process sleeps in a read."""
