@@ -5,7 +5,7 @@
 // model, the loss and the update are equal, and the rest that no slow drift sets them apart.
 export const EARLY_STEPS = 10;
 export const tolerances = {
-  f32: { early: 1e-4, late: 5e-2 },
+  f32: { early: 1e-5, late: 5e-2 },
   bf16: { early: 2e-2, late: 2e-1 },
 };
 

@@ -184,6 +184,31 @@ const claims: readonly Claim[] = [
     source: 'csrc/ops/environment.cpp',
     line: /rematerialise\(program, int64_t\{(\d+)\} << 20\)/,
   },
+  ...['early', 'late'].map((part, i) => ({
+    page: 'docs/performance.md',
+    said: [/are held to ([\de-]+):/, /The rest is held to ([\de-]+),/][i] as RegExp,
+    source: 'bench/rivals/curves.mjs',
+    line: new RegExp(`f32: .*${part}: ([\\de-]+)`),
+    as: (value: number) => value.toExponential(),
+  })),
+  {
+    page: 'docs/performance.md',
+    said: /`--check` runs (\d+) steps/,
+    source: 'bench/rivals/check.mjs',
+    line: /STEPS = (\d+);/,
+  },
+  {
+    page: 'docs/performance.md',
+    said: /(\d+) ms of rest between windows/,
+    source: 'bench/rivals/measure.mjs',
+    line: /SETTLE_MS = (\d+);/,
+  },
+  {
+    page: 'docs/performance.md',
+    said: /pairs of windows, (\d+) unless said/,
+    source: 'bench/rivals/options.mjs',
+    line: /pairs: .*default: '(\d+)'/,
+  },
   {
     page: 'docs/dtypes.md',
     said: /at most (\d+) axes/,
