@@ -1,6 +1,6 @@
 // The benchmarks of training steps run, and their results have the shape that what reads them expects.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -22,7 +22,7 @@ interface Result {
 function bench(...args: string[]): Promise<Result> {
   const file = join(folder, `${args[0] ?? ''}.json`);
   return new Promise(resolve => {
-    const child = spawn(process.execPath, [program, ...args, '--json', file], { timeout: 60_000 });
+    const child = spawn(process.execPath, [program, ...args, '--json', file], { timeout: 240_000 });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -72,6 +72,26 @@ test('a name that is no workload is refused', async () => {
     expect.stringContaining('perceptron: no such workload; use mlp, lenet'),
   ]);
 });
+
+const hasRivals = existsSync(join(__dirname, '..', '..', 'bench', '.venv', 'bin', 'python'));
+const rivals = ['train', '--rivals', 'torch', '--only', 'mlp', '--threads', '1', '--peak', '246'] as const;
+
+test(`train --rivals, ${hasRivals ? 'set up' : 'not set up'}`, async () => {
+  const checked = await bench(...rivals, '--check');
+  if (!hasRivals) {
+    expect(checked).toMatchObject({ code: 1, output: expect.stringContaining('run npm run bench:setup') });
+    return;
+  }
+  expect([checked.code, checked.output]).toEqual([0, expect.stringMatching(/torch eager +equal: 100 steps/)]);
+  expect(checked.json).toMatchObject({
+    checks: [{ settings: 'eager', equal: true }, { settings: 'tuned' }, { settings: 'compile' }],
+    failed: [],
+  });
+  const { code, output, json } = await bench(...rivals, '--pairs', '1', '--seconds', '0.05');
+  expect([code, output]).toEqual([0, expect.stringMatching(/against torch \w+; .*torch eager [\d.]+/s)]);
+  const workload = { name: 'mlp', precision: 'f32', hebbMs: number, ratio: number, rivalPeakRssMb: number };
+  expect(json).toMatchObject({ versions: { torch: expect.stringMatching(/^2\./) }, workloads: [workload] });
+}, 300_000);
 
 interface Soak {
   readonly rssStartMb: number;
