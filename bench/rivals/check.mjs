@@ -10,26 +10,28 @@ const fewer = { resnet18: 20 };
 
 async function lossesOf(worker, steps) {
   try {
-    return (await worker.ask('losses', { steps })).losses;
+    return await worker.ask('losses', { steps });
   } finally {
     await worker.close();
   }
 }
 
-/** By setting of the rivals: how far its losses are from those of hebb. */
+/** By setting of the rivals: how far its losses are from those of hebb; and the versions of the libraries. */
 export async function checkWorkload(name, file, { rivals, threads, isa, precision }) {
   const steps = fewer[name] ?? STEPS;
   const task = { name, file, threads, precision, check: true };
-  const ours = await lossesOf(hebbWorker(task, isa), steps);
+  const { losses: ours } = await lossesOf(hebbWorker(task, isa), steps);
   const results = [];
+  const versions = {};
   for (const setting of rivals.flatMap(rival => settingsFor(rival, name))) {
     const { rival, name: settings } = setting;
     try {
-      const theirs = await lossesOf(rivalWorker(setting, task, isa), steps);
+      const { losses: theirs, versions: own } = await lossesOf(rivalWorker(setting, task, isa), steps);
+      Object.assign(versions, own);
       results.push({ name, rival, settings, steps, ...compareCurves(ours, theirs, precision), ours, theirs });
     } catch (error) {
       results.push({ name, rival, settings, steps, equal: false, failure: error.message });
     }
   }
-  return results;
+  return { results, versions };
 }

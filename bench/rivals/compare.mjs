@@ -16,7 +16,8 @@ import { needPython } from './python.mjs';
 import { checkLine, head, screenedLine, versionsLine, workloadLine, workloadReport } from './report.mjs';
 
 async function check(name, file, settings, report) {
-  const results = await checkWorkload(name, file, settings);
+  const { results, versions } = await checkWorkload(name, file, settings);
+  Object.assign(report.versions, versions);
   for (const result of results) console.log(checkLine(result));
   report.checks.push(...results);
   const unequal = results.filter(result => !result.equal);
@@ -62,6 +63,7 @@ export async function main(options) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+  if (settings.check) console.log(versionsLine(report.versions));
   saveJson(settings.json, report);
   return report.failed.length === 0 ? 0 : 1;
 }

@@ -107,7 +107,8 @@ class Worker:
 
     def losses(self, steps):
         finite = lambda loss: loss if math.isfinite(loss) else None  # JSON has no other numbers.
-        return {"losses": [[finite(loss) for loss in self.run(1)] for _ in range(steps)]}
+        losses = [[finite(loss) for loss in self.run(1)] for _ in range(steps)]
+        return {"losses": losses, "versions": self.versions}
 
     def serve(self, commands, replies):
         """Answers each command `{"do": name, ...}` until the input ends; meanwhile the process sleeps in a read."""
