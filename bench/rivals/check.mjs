@@ -1,6 +1,6 @@
 // `train --rivals NAMES --check`: whether the workloads are the same in each library. Both sides start from the same file
 // and use the same batch; noise is fixed and nothing is dropped.
-import { compareCurves } from './curves.mjs';
+import { compareCurves, tolerancesOf } from './curves.mjs';
 import { settingsFor } from './settings.mjs';
 import { hebbWorker, rivalWorker } from './worker.mjs';
 
@@ -21,6 +21,7 @@ export async function checkWorkload(name, file, { rivals, threads, isa, precisio
   const steps = fewer[name] ?? STEPS;
   const task = { name, file, threads, precision, check: true };
   const { losses: ours } = await lossesOf(hebbWorker(task, isa), steps);
+  const within = tolerancesOf(name, precision);
   const results = [];
   const versions = {};
   for (const setting of rivals.flatMap(rival => settingsFor(rival, name))) {
@@ -28,7 +29,7 @@ export async function checkWorkload(name, file, { rivals, threads, isa, precisio
     try {
       const { losses: theirs, versions: own } = await lossesOf(rivalWorker(setting, task, isa), steps);
       Object.assign(versions, own);
-      results.push({ name, rival, settings, steps, ...compareCurves(ours, theirs, precision), ours, theirs });
+      results.push({ name, rival, settings, steps, ...compareCurves(ours, theirs, within), ours, theirs });
     } catch (error) {
       results.push({ name, rival, settings, steps, equal: false, failure: error.message });
     }

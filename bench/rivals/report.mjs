@@ -76,12 +76,12 @@ export function screenedLine({ name, screened }) {
   return `${name}: ${parts.join(', ')} ms`;
 }
 
-export function checkLine({ name, rival, settings, steps, early, late, equal, failure }) {
+export function checkLine({ name, rival, settings, steps, first, early, late, equal, failure }) {
   const verdict = equal ? 'equal' : 'DIFFERENT';
   const what =
     failure ??
-    `${steps} steps, largest relative difference ${early.toExponential(1)} in the first ${EARLY_STEPS}, ` +
-      `${late.toExponential(1)} after`;
+    `${steps} steps, largest relative difference ${first.toExponential(1)} in the first, ` +
+      `${early.toExponential(1)} in ${EARLY_STEPS}, ${late.toExponential(1)} after`;
   return `${name.padEnd(14)}${`${rival} ${settings}`.padEnd(18)}${verdict}: ${what}`;
 }
 

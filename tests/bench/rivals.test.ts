@@ -199,8 +199,8 @@ describe('curves', () => {
   const compare = (ours: unknown, theirs: unknown): unknown =>
     evaluate(
       'rivals/curves.mjs',
-      'compareCurves',
-      `compareCurves(${JSON.stringify(ours)}, ${JSON.stringify(theirs)}, 'f32')`,
+      'compareCurves, tolerancesOf',
+      `compareCurves(${JSON.stringify(ours)}, ${JSON.stringify(theirs)}, tolerancesOf('mlp', 'f32'))`,
     ).value;
   const constant = (value: number | null): (number | null)[][] =>
     Array.from({ length: 20 }, () => [2, value]);
@@ -208,14 +208,28 @@ describe('curves', () => {
     constant(1).map((losses, i) => (i === step ? [2, value] : losses));
 
   test('the same is equal', () => {
-    expect(compare(constant(1), constant(1))).toEqual({ early: 0, late: 0, equal: true });
+    expect(compare(constant(1), constant(1))).toEqual({ first: 0, early: 0, late: 0, equal: true });
   });
 
   test('the first ten steps are held to more than the rest', () => {
-    const near = { equal: true, early: 0, late: expect.closeTo(1e-3, 5) as number };
+    const near = { equal: true, first: 0, early: 0, late: expect.closeTo(1e-3, 5) as number };
     expect(compare(constant(1), changed(10, 1.001))).toEqual(near);
     expect(compare(constant(1), changed(9, 1.001))).toMatchObject({ equal: false, late: 0 });
+    expect(compare(constant(1), changed(0, 1.000008))).toMatchObject({ equal: false, late: 0 });
+    expect(compare(constant(1), changed(1, 1.000008))).toMatchObject({ equal: true, first: 0 });
     expect(compare(constant(1), changed(19, 1.2))).toMatchObject({ equal: false, early: 0 });
+  });
+
+  test('a workload that loses its rounding sooner has a tolerance of its own, but for the first step', () => {
+    const { value } = evaluate(
+      'rivals/curves.mjs',
+      'tolerancesOf',
+      `['mlp', 'resnet18'].map(name => tolerancesOf(name, 'f32'))`,
+    );
+    expect(value).toEqual([
+      { first: 5e-6, early: 1e-5, late: 5e-2 },
+      { first: 5e-6, early: 1e-2, late: 5e-2 },
+    ]);
   });
 
   test('what is missing or no number is different', () => {
