@@ -21,7 +21,7 @@ HEBB_INLINE bool is_possible(const Geometry& g, DType dtype) {
 }
 
 // Tiles whose outputs are mostly inside the image, enough of them for the products, and channels for their
-// vectors: where both were measured, tiles won (docs/performance.md).
+// vectors: where both were measured, tiles won (docs/decisions/0010-winograd-by-shape.md).
 HEBB_INLINE bool is_faster(const Grid& grid, int64_t depth, int64_t outs) {
   const int64_t inside = grid.rows * grid.columns, tiles = grid.down() * grid.across();
   return depth >= 32 && outs >= 32 && grid.count() >= 8 && inside >= kOutputs2 * tiles * 5 / 8;
