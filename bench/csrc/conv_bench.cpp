@@ -4,8 +4,9 @@
 //   conv_bench ISA THREADS [SECONDS_PER_CASE [LAYER...]]   (a layer is BATCHxHEIGHTxWIDTHxCHANNELSxOUTS)
 //
 // Prints one JSON object a line: {batch, height, width, channels, outs, pass, isa, threads, directMs,
-// winogradMs, speedup, directError, winogradError, samples}. Times are medians, the speedup is the median of
-// the ratios of neighbouring calls; errors are root mean squares over those of the values.
+// winogradMs, directBestMs, winogradBestMs, speedup, directError, winogradError, samples}. Times are medians
+// and bests, the speedup is the median of the ratios of neighbouring calls; errors are root mean squares over
+// those of the values.
 #include <algorithm>
 #include <chrono>
 #include <cmath>

@@ -12,11 +12,11 @@ namespace winograd {
 
 using conv::Geometry;
 
-// Filters of 3 x 3 that move by one pixel, in f32.
+// Filters of 3 x 3 that move by one pixel, in f32, unless the direct kernels are asked for.
 HEBB_INLINE bool is_possible(const Geometry& g, DType dtype) {
   const ConvParams& p = g.params;
-  return dtype == DType::kF32 && g.size[0] == kTaps && g.size[1] == kTaps && p.groups == 1 &&
-         p.stride[0] == 1 && p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 &&
+  return p.method != kConvDirect && dtype == DType::kF32 && g.size[0] == kTaps && g.size[1] == kTaps &&
+         p.groups == 1 && p.stride[0] == 1 && p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 &&
          g.batch * g.rows * g.columns > 0 && g.batch * g.height * g.width > 0 && g.depth > 0 && g.outs > 0;
 }
 
@@ -31,8 +31,7 @@ HEBB_INLINE bool is_faster(const Grid& grid, int64_t depth, int64_t outs) {
 inline constexpr int64_t kMostSpace = 1 << 24;
 
 // `space` is what all threads would share.
-HEBB_INLINE bool is_chosen(const Geometry& g, DType dtype, const Grid& grid, int64_t space) {
-  if (g.params.method == kConvDirect || !is_possible(g, dtype)) return false;
+HEBB_INLINE bool is_chosen(const Geometry& g, const Grid& grid, int64_t space) {
   return g.params.method == kConvWinograd || (space <= kMostSpace && is_faster(grid, g.depth, g.outs));
 }
 
@@ -52,9 +51,11 @@ class Correlate {
   }
 
   static bool takes(const stream::Command& command) {
+    const Geometry g = geometry(command);
+    if (!is_possible(g, command[0].dtype)) return false;
     const Correlation c = correlation(command);
     const int64_t space = goes_by_panels(c) ? ByPanels(c).shared_space() : ByTiles(c).shared_space();
-    return is_chosen(geometry(command), command[0].dtype, c.grid, space);
+    return is_chosen(g, c.grid, space);
   }
 
   // Whether run() leaves nothing for the epilogue to do.
@@ -121,9 +122,11 @@ class WeightGrad {
   }
 
   static bool takes(const stream::Command& command) {
+    const Geometry g = geometry(command);
+    if (!is_possible(g, command[0].dtype)) return false;
     const WeightSum s = sum(command);
     const int64_t space = goes_by_results(s) ? ByResults(s).shared_space() : ByParts(s).shared_space();
-    return is_chosen(geometry(command), command[0].dtype, s.grid, space);
+    return is_chosen(g, s.grid, space);
   }
 
   bool has_run_epilogue() const { return false; }

@@ -1,13 +1,11 @@
 // A correlation by Winograd's tiles: filters and images are transformed, 36 matrix products take the place of
 // the sums over taps, and their results are transformed back.
 //
-// Two orders of the work, both with all that is used again in the second cache:
-// - by tiles, for many tiles and few channels: the filters are transformed once, a task owns a block of tiles
-// and goes
-//   through all panels of outputs;
-// - by panels, for few tiles and many channels: the images are transformed once, a task owns a panel of
-// outputs and
-//   transforms its filters a block of channels at a time.
+// Two orders of the work, both with all that is used again in the second cache. By tiles, for many tiles and
+// few channels: the filters are transformed once, a task owns a block of tiles and goes through all panels of
+// outputs. By panels, for few tiles and many channels: the images are transformed once, a task owns a panel
+// of outputs and transforms its filters a block of channels at a time.
+//
 // Each output is a sum in the order of channels either way.
 #pragma once
 
@@ -19,8 +17,8 @@ namespace hebb::kernels::HEBB_ISA {
 namespace {
 namespace winograd {
 
-// out[n, y, x, j] = act(bias[j] + sum over u, v, c of in[n, y + u - before, x + v - before, c] filter[u, v,
-// c, j]).
+// out[n, y, x, j] = act(bias[j] + sum over u, v, c of in[n, y + u - before, x + v - before, c]
+// filter[u, v, c, j]).
 struct Correlation {
   Images<float> in;
   int64_t before[2];
