@@ -11,10 +11,11 @@ namespace {
 
 using namespace tile;
 
-// Of an f32 or f64 command.
-Batch plain_batch(const stream::Command& command) {
+Batch batch_of(const stream::Command& command) {
   Batch batch(command[0], command[1], command[2]);
-  if (!command.param<GemmParams>().has_bias) batch.turn_column();
+  // Sums of halves and their bias go row by row.
+  const bool plain = command[0].dtype == DType::kF32 || command[0].dtype == DType::kF64;
+  if (plain && !command.param<GemmParams>().has_bias) batch.turn_column();
   return batch;
 }
 
@@ -143,7 +144,7 @@ void multiply_shared(stream::Context& context, const Batch& batch, const P& p, c
 // f32 and f64.
 template <class T, class B>
 void run_plain(const stream::Command& command, stream::Context& context) {
-  const Batch batch = plain_batch(command);
+  const Batch batch = batch_of(command);
   const TileEpilogue epilogue(command, context);
   if (whole_matrices(batch, context)) {
     const int64_t space = thread_space(product_at<T, B>(command, batch, 0));
@@ -201,7 +202,7 @@ struct HalfRows {
 
 template <class S, class B>
 void run_half(const stream::Command& command, stream::Context& context) {
-  const Batch batch(command[0], command[1], command[2]);
+  const Batch batch = batch_of(command);
   const HalfRows<S, B> half{command, batch};
   const TileEpilogue epilogue(command, context);
   const int64_t step = half.rows(), buffer = step * batch.n;
@@ -252,22 +253,21 @@ void gemm_kernel(const stream::Command& command, stream::Context& context) {
 
 // Whether p packs no B: it is thin, or its parts have too few rows.
 template <class T>
-bool reads_in_place(const stream::Command& command, const Batch& batch) {
+bool packs_nothing(const stream::Command& command, const Batch& batch) {
   const Plain<T> p = product_at<T, MatrixB<T>>(command, batch, 0);
-  return thin_form(p) != Thin::kNone || (p.m <= 2 * kTileRows && p.b.in_place(0, 0) != nullptr);
+  return thin_form(p) != Thin::kNone || reads_in_place(p.b, p.m);
 }
 
 stream::Packing gemm_packing(const stream::Command& command) {
   const DType dtype = command[2].dtype;
-  const bool half = dtype == DType::kF16 || dtype == DType::kBF16;
-  const Batch batch = half ? Batch(command[0], command[1], command[2]) : plain_batch(command);
+  const Batch batch = batch_of(command);
   for (int i = 0; i < batch.axes; ++i) {
     if (batch.extents[i] != 1 && batch.b_strides[i] != 0) return {};
   }
   const int64_t rows = batch.count * batch.m, shape[] = {1, batch.k, batch.n};
   const int64_t strides[] = {0, batch.b_k, batch.b_column};
-  if (dtype == DType::kF64 && reads_in_place<double>(command, batch)) return {};
-  if (dtype == DType::kF32 && reads_in_place<float>(command, batch)) return {};
+  if (dtype == DType::kF64 && packs_nothing<double>(command, batch)) return {};
+  if (dtype == DType::kF32 && packs_nothing<float>(command, batch)) return {};
   return packing_of(command, 2, rows, shape, strides);
 }
 

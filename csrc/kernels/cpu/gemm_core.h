@@ -64,6 +64,22 @@ struct Part {
   int64_t row, rows, column, columns;
 };
 
+// Whether so few rows read B where it lies: they would use a packed panel too rarely.
+template <class B>
+HEBB_INLINE bool reads_in_place(const B& b, int64_t rows) {
+  return rows <= 2 * kTileRows && b.in_place(0, 0) != nullptr;
+}
+
+// body(row, rows) for the bands that so many rows are cut into, each as high as a panel of A or nearly so.
+template <class F>
+HEBB_INLINE void for_bands(int64_t rows, F&& body) {
+  const int64_t bands = pieces_of(rows, kTileRows);
+  for (int64_t i = 0; i < bands; ++i) {
+    const int64_t row = cut(rows, bands, i);
+    body(row, static_cast<int>(cut(rows, bands, i + 1) - row));
+  }
+}
+
 // One block of B inside a part.
 template <class T>
 struct BlockOf {
@@ -181,15 +197,12 @@ void pack_block(const P& p, const BlockOf<T>& block) {
 template <class T, class P, class F>
 void multiply_block(const P& p, const Part& part, const BlockOf<T>& block, T* space, const F& done) {
   T* edge = space + kTileRows * kBlockK + kSlack;
-  const int64_t panels = pieces_of(part.rows, kTileRows);
-  for (int64_t i = 0; i < panels; ++i) {
-    const int64_t row = cut(part.rows, panels, i);
-    const int rows = static_cast<int>(cut(part.rows, panels, i + 1) - row);
+  for_bands(part.rows, [&](int64_t row, int rows) {
     const Band<T> band{part.row + row, rows, p.a.panel(space, part.row + row, rows, block.k0, block.kc),
                        edge};
     for (int64_t panel = 0; panel < block.panels(); ++panel) multiply_tile(p, block, band, panel);
     if (block.last) done(band.row, rows, block.n0, block.nc);
-  }
+  });
 }
 
 // done(row, rows, column, columns) for elements of C as soon as they are final.
@@ -197,8 +210,7 @@ template <class T, class P, class F>
 void multiply_part(const P& p, const Part& part, T* space, const F& done) {
   const int64_t column_blocks = pieces_of(part.columns, kBlockN<T>);
   const int64_t k_blocks = p.k == 0 ? 1 : pieces_of(p.k, kBlockK);
-  // Few rows would use a packed panel too rarely.
-  const bool in_place = part.rows <= 2 * kTileRows && p.b.in_place(0, 0) != nullptr;
+  const bool in_place = reads_in_place(p.b, part.rows);
   for (int64_t j = 0; j < column_blocks; ++j) {
     const int64_t n0 = cut(part.columns, column_blocks, j, kTileColumns<T>);
     const int64_t n1 = cut(part.columns, column_blocks, j + 1, kTileColumns<T>);
@@ -248,6 +260,15 @@ struct Grid {
   }
 };
 
+// Part `index` of C [m, n].
+template <class T>
+Part part_of(const Grid& grid, int64_t m, int64_t n, int64_t index) {
+  const int64_t r = index % grid.rows, c = index / grid.rows;
+  const int64_t row = cut(m, grid.rows, r, kTileRows), row_end = cut(m, grid.rows, r + 1, kTileRows);
+  const int64_t column = cut(n, grid.columns, c, kTileColumns<T>);
+  return {row, row_end - row, column, cut(n, grid.columns, c + 1, kTileColumns<T>) - column};
+}
+
 template <class T, class A, class B, class C>
 int64_t thread_space(const Product<T, A, B, C>& p) {
   if (kIsPanels<B>) return kOwnSpace<T>;
@@ -280,13 +301,9 @@ void multiply(stream::Context& context, const Product<T, A, B, C>& p, const Grid
               const F& done = {}) {
   const int64_t size = thread_space(p);
   context.parallel(grid.rows * grid.columns, [&](int64_t task, int thread) {
-    const int64_t r = task % grid.rows, c = task / grid.rows;
-    const int64_t row = cut(p.m, grid.rows, r, kTileRows), row_end = cut(p.m, grid.rows, r + 1, kTileRows);
-    const int64_t column = cut(p.n, grid.columns, c, kTileColumns<T>);
-    const int64_t column_end = cut(p.n, grid.columns, c + 1, kTileColumns<T>);
     T* own = thread == 0 && space ? space : context.scratch<T>(thread, size);
     multiply_part(
-        p, Part{row, row_end - row, column, column_end - column}, own,
+        p, part_of<T>(grid, p.m, p.n, task), own,
         [&](int64_t i, int64_t rows, int64_t j, int64_t columns) { done(thread, i, rows, j, columns); });
   });
 }

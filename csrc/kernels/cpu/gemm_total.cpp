@@ -79,8 +79,7 @@ struct Group {
   bool takes(int64_t k) const { return count == 0 || (count < kGroup && depth + k <= kBlockK); }
 
   void add(const Plain<T>& product) {
-    // Few rows would use a packed panel too rarely.
-    const bool in_place = part.rows <= 2 * kTileRows && product.b.in_place(0, 0) != nullptr;
+    const bool in_place = reads_in_place(product.b, part.rows);
     const int64_t wide = ceil_div(part.columns, kTileColumns<T>) * kTileColumns<T>;
     products[count] = product;
     blocks[count] = {part.column, part.columns, 0, product.k, true, true, in_place, packed + wide * depth};
@@ -90,11 +89,7 @@ struct Group {
   }
 
   void multiply() const {
-    const int64_t bands = pieces_of(part.rows, kTileRows);
-    for (int64_t i = 0; i < bands; ++i) {
-      const int64_t row = cut(part.rows, bands, i);
-      band(part.row + row, static_cast<int>(cut(part.rows, bands, i + 1) - row));
-    }
+    for_bands(part.rows, [&](int64_t row, int rows) { band(part.row + row, rows); });
   }
 
  private:
@@ -139,13 +134,9 @@ void run_total(const stream::Command& command, stream::Context& context) {
   const int64_t parts = grid.rows * grid.columns, space = part_space<T>(batch.n, deepest);
   const int64_t work = batch.m * batch.n * (depth + terms * kStoreWork) / parts;
   parallel_items(context, batch.count * parts, task_grain(work), [&](int64_t item, int thread) {
-    const int64_t matrix = item / parts, r = item % parts % grid.rows, c = item % parts / grid.rows;
-    const int64_t row = cut(batch.m, grid.rows, r, kTileRows);
-    const int64_t column = cut(batch.n, grid.columns, c, kTileColumns<T>);
-    const Part part{row, cut(batch.m, grid.rows, r + 1, kTileRows) - row, column,
-                    cut(batch.n, grid.columns, c + 1, kTileColumns<T>) - column};
+    const Part part = part_of<T>(grid, batch.m, batch.n, item % parts);
     if (part.rows == 0 || part.columns == 0) return;
-    run_part<T>(command, matrix, part, context.scratch<T>(thread, space), deepest);
+    run_part<T>(command, item / parts, part, context.scratch<T>(thread, space), deepest);
   });
 }
 

@@ -40,6 +40,18 @@ HEBB_INLINE bool goes_by_panels(const Correlation& c) {
   return c.in.depth >= 256 && c.grid.count() <= c.in.depth;
 }
 
+// What an order of the work takes.
+struct Memory {
+  float* shared = nullptr;
+  float* own = nullptr;  // thread by thread
+
+  template <class Order>
+  void carve(Carver& carver, const Order& order, int threads) {
+    shared = carver.take<float>(order.shared_space());
+    own = carver.take<float>(threads * order.thread_space());
+  }
+};
+
 // y, or dx as the correlation of dy with the filters turned around.
 template <class T, bool kForward>
 class Correlate {
@@ -62,11 +74,7 @@ class Correlate {
   bool has_run_epilogue() const { return c_.epilogue != nullptr; }
 
   void carve(Carver& carver, int threads) {
-    const auto take = [&](const auto& order) {
-      shared_ = carver.take<float>(order.shared_space());
-      own_ = carver.take<float>(threads * order.thread_space());
-    };
-    by_panels_ ? take(ByPanels(c_)) : take(ByTiles(c_));
+    by_panels_ ? memory_.carve(carver, ByPanels(c_), threads) : memory_.carve(carver, ByTiles(c_), threads);
   }
 
   void run(stream::Context& context, T* const* operands) {
@@ -74,8 +82,8 @@ class Correlate {
     c_.filters.data = operands[2];
     c_.outputs.data = operands[0];
     c_.outputs.bias = has_bias_ ? operands[3] : nullptr;
-    if (by_panels_) return ByPanels(c_).run(context, c_, shared_, own_);
-    ByTiles(c_).run(context, c_, shared_, own_);
+    if (by_panels_) return ByPanels(c_).run(context, c_, memory_.shared, memory_.own);
+    ByTiles(c_).run(context, c_, memory_.shared, memory_.own);
   }
 
  private:
@@ -106,8 +114,7 @@ class Correlate {
   Correlation c_;
   bool has_bias_;
   bool by_panels_;
-  float* shared_ = nullptr;
-  float* own_ = nullptr;
+  Memory memory_;
 };
 
 // So few tiles may be transformed before the first is used.
@@ -132,19 +139,15 @@ class WeightGrad {
   bool has_run_epilogue() const { return false; }
 
   void carve(Carver& carver, int threads) {
-    const auto take = [&](const auto& order) {
-      shared_ = carver.take<float>(order.shared_space());
-      own_ = carver.take<float>(threads * order.thread_space());
-    };
-    by_results_ ? take(ByResults(s_)) : take(ByParts(s_));
+    by_results_ ? memory_.carve(carver, ByResults(s_), threads) : memory_.carve(carver, ByParts(s_), threads);
   }
 
   void run(stream::Context& context, T* const* operands) {
     s_.dw = operands[0];
     s_.in.data = operands[1];
     s_.dy.data = operands[2];
-    if (by_results_) return ByResults(s_).run(context, s_, shared_, own_);
-    ByParts(s_).run(context, s_, shared_, own_);
+    if (by_results_) return ByResults(s_).run(context, s_, memory_.shared, memory_.own);
+    ByParts(s_).run(context, s_, memory_.shared, memory_.own);
   }
 
  private:
@@ -163,8 +166,7 @@ class WeightGrad {
 
   WeightSum s_;
   bool by_results_;
-  float* shared_ = nullptr;
-  float* own_ = nullptr;
+  Memory memory_;
 };
 
 template <class T>
