@@ -2,9 +2,13 @@
 // errors of both: `conv [--json FILE] [--isa NAME] [--threads N] [--seconds S] [NxHxWxCxO...]`. Without layers: those of
 // ResNet-18 at batch 32.
 import { availableParallelism, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import { run } from '../scripts/process.mjs';
-import { buildKernelProgram, kernelProgram, machineIsas } from './training/kernel-program.mjs';
+import {
+  buildKernelProgram,
+  kernelProgram,
+  machineIsas,
+  parseKernelOptions,
+} from './training/kernel-program.mjs';
 import { saveJson } from './training/run.mjs';
 
 const name = 'conv_bench';
@@ -19,16 +23,7 @@ function print(r) {
 }
 
 export async function main(options) {
-  const { values, positionals } = parseArgs({
-    args: options,
-    allowPositionals: true,
-    options: {
-      json: { type: 'string' },
-      isa: { type: 'string' },
-      threads: { type: 'string' },
-      seconds: { type: 'string', default: '0.5' },
-    },
-  });
+  const { values, positionals } = parseKernelOptions(options, '0.5');
   const failure = await buildKernelProgram(name);
   if (failure !== null) {
     console.error(`bench: ${failure}`);

@@ -1,9 +1,13 @@
 // GEMM rates as fractions of the FMA peak measured in the same run, for each instruction set and one and two threads:
 // `gemm [--json FILE] [--isa NAME] [--threads N] [--seconds S] [MxNxK[:t]...]`.
 import { availableParallelism, loadavg } from 'node:os';
-import { parseArgs } from 'node:util';
 import { run } from '../scripts/process.mjs';
-import { buildKernelProgram, kernelProgram, machineIsas } from './training/kernel-program.mjs';
+import {
+  buildKernelProgram,
+  kernelProgram,
+  machineIsas,
+  parseKernelOptions,
+} from './training/kernel-program.mjs';
 import { saveJson } from './training/run.mjs';
 
 export const program = kernelProgram('gemm_bench');
@@ -20,16 +24,7 @@ function print(result) {
 }
 
 export async function main(options) {
-  const { values, positionals } = parseArgs({
-    args: options,
-    allowPositionals: true,
-    options: {
-      json: { type: 'string' },
-      isa: { type: 'string' },
-      threads: { type: 'string' },
-      seconds: { type: 'string', default: '0.3' },
-    },
-  });
+  const { values, positionals } = parseKernelOptions(options, '0.3');
   const failure = await buildProgram();
   if (failure !== null) {
     console.error(`bench: ${failure}`);

@@ -1,5 +1,7 @@
 // The other libraries, and the settings in which each of them is timed.
 
+import { names } from '../workloads/index.mjs';
+
 const convolutional = ['lenet', 'resnet18'];
 const drawing = ['transformer', 'vae', 'gan'];
 
@@ -29,9 +31,7 @@ const settings = {
 export const rivalNames = Object.keys(settings);
 
 /** The workloads that are written for the rivals: all but the one that times calls alone. */
-export const workloadNames = [
-  'mlp', 'lenet', 'resnet18', 'charlstm', 'seq2seq', 'transformer', 'vae', 'gan',
-]; // prettier-ignore
+export const workloadNames = names.filter(name => name !== 'tiny');
 
 /** Those that a precision other than f32 makes sense for. */
 export const narrowWorkloads = ['resnet18', 'charlstm', 'transformer'];

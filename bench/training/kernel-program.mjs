@@ -1,12 +1,23 @@
 // The programs that measure kernels without Node: where they lie, how they are built, what they know of the machine.
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { root, run } from '../../scripts/process.mjs';
 import { findProgram, installCommand, missingPackages } from '../../scripts/toolchain.mjs';
 
 const build = path.join(root, 'build', 'bench');
 
 export const kernelProgram = name => path.join(build, name);
+
+/** The options that each has, and what it measures: `[--json FILE] [--isa NAME] [--threads N] [--seconds S] [..]`. */
+export function parseKernelOptions(options, seconds) {
+  const text = { type: 'string' };
+  return parseArgs({
+    args: options,
+    allowPositionals: true,
+    options: { json: text, isa: text, threads: text, seconds: { ...text, default: seconds } },
+  });
+}
 
 /** Null, or why it could not be built. */
 export async function buildKernelProgram(name) {
