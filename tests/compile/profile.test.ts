@@ -8,6 +8,7 @@ import { DataError, StateError, ValueError } from '../../ts/errors';
 import * as ops from '../../ts/ops.gen';
 import { Profile } from '../../ts/profile';
 import { flush, memory } from '../../ts/runtime';
+import { collectGarbage } from '../tensor/garbage';
 
 const times = (...entries: readonly [name: string, begin: number, end: number, flops?: number][]) =>
   entries.map(([name, begin, end, flops = 0]) => ({ name, begin, end, flops, bytes: 1000 }));
@@ -55,6 +56,7 @@ describe('a training step', () => {
   test('leaves none of its results', async () => {
     const { step, args } = training();
     await profile(step, args, { runs: 1 });
+    await collectGarbage();
     const { liveTensors } = memory();
     await profile(step, args, { runs: 8 });
     expect(memory().liveTensors).toBe(liveTensors);

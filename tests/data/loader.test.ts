@@ -1,6 +1,7 @@
 // The loader: what is in its batches, in which order, and when they are freed.
 import { data, memory } from 'hebb';
 import type { Tensor } from 'hebb';
+import { collectGarbage } from '../tensor/garbage';
 
 // Sample i is [i, i + 0.5] with target i.
 const counted = (count: number): data.ArrayDataset =>
@@ -54,6 +55,7 @@ test('every iteration is an epoch: a new order of the same seed', async () => {
 
 test('a batch is freed when the iterator moves on, at a break and at an error', async () => {
   const kept: Tensor[] = [];
+  await collectGarbage();
   const before = memory().liveTensors;
   for await (const { x, target } of data.loader(counted(20), { batch: 5 })) {
     expect(kept.every(value => value.isDisposed)).toBe(true);

@@ -1,6 +1,7 @@
 // evaluate: means over samples, modes given back, nothing left behind.
 import { data, evaluate, memory, nn, tensor, ValueError } from 'hebb';
 import type { EvaluateOptions, Tensor } from 'hebb';
+import { collectGarbage } from '../tensor/garbage';
 import { points, Small } from './problem';
 
 const options = (more: Partial<EvaluateOptions> = {}): EvaluateOptions => ({
@@ -53,6 +54,7 @@ test('the modes are those of before, after a failure too; no gradient is recorde
 
 test('batches are seen in order and freed afterwards', async () => {
   const model = new Small();
+  await collectGarbage();
   const before = memory().liveTensors;
   const kept: Tensor[] = [];
   const sizes: (readonly number[])[] = [];
