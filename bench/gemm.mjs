@@ -1,5 +1,5 @@
 // GEMM rates as fractions of the FMA peak measured in the same run, for each instruction set and one and two threads:
-// `gemm [--json FILE] [--isa NAME] [--threads N] [--seconds S] [MxNxK[:t]...]`.
+// `gemm [--json FILE] [--isa NAME] [--threads N] [--seconds S] [MxNxK[:LETTERS]...]`.
 import { availableParallelism, loadavg } from 'node:os';
 import { run } from '../scripts/process.mjs';
 import {
@@ -17,7 +17,8 @@ const row = (...cells) =>
   cells.map((cell, i) => String(cell).padStart([22, 6, 8, 8, 9, 9, 9][i] ?? 9)).join('');
 
 function print(result) {
-  const shape = `${result.m}x${result.n}x${result.k}${result.transposed ? ':t' : ''}`;
+  const letters = (result.transposed ? 't' : '') + (result.transposedA ? 'a' : '') + (result.cold ? 'c' : '');
+  const shape = `${result.m}x${result.n}x${result.k}${letters && `:${letters}`}`;
   const percent = `${(100 * result.fraction).toFixed(1)} %`;
   const rates = [result.gflops, result.medianGflops, result.peakGflops].map(rate => rate.toFixed(1));
   console.log(row(shape, result.dtype, result.isa, result.threads, ...rates) + percent.padStart(10));

@@ -1,11 +1,13 @@
 // Measures GEMM through its kernel and the pool, as GFLOP/s and as a fraction of the FMA peak measured in
 // between.
 //
-//   gemm_bench ISA THREADS [SECONDS_PER_SHAPE [SHAPE...]]   (a shape is MxNxK or MxNxK:t, B transposed: a
-//   linear layer)
+//   gemm_bench ISA THREADS [SECONDS_PER_SHAPE [SHAPE...]]
 //
-// Prints one JSON object a line: {m, n, k, dtype, isa, threads, gflops, peakGflops, fraction, medianFraction,
-// ...}.
+// A shape is MxNxK, or MxNxK: and letters: t where B is transposed, as in a linear layer, a where A is, as in
+// the gradient of its weight, c where the operands are in no cache before each call.
+//
+// Prints one JSON object a line: {m, n, k, dtype, transposed, transposedA, cold, isa, threads, gflops,
+// peakGflops, fraction, medianGflops, samples}.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -46,6 +48,8 @@ struct ShapeSpec {
   int64_t m, n, k;
   DType dtype;
   bool transposed;
+  bool transposed_a = false;
+  bool cold = false;
 };
 
 double seconds() {
@@ -123,15 +127,27 @@ class Matrix {
   stream::Operand operand_;
 };
 
+// Reads and writes more than the caches hold.
+void empty_caches(stream::Context& context) {
+  static std::vector<float> other(size_t{16} << 20);
+  constexpr int64_t kPieces = 64;
+  const int64_t length = static_cast<int64_t>(other.size()) / kPieces;
+  context.parallel(kPieces, [&](int64_t piece, int) {
+    for (int64_t i = piece * length; i < (piece + 1) * length; ++i) other[static_cast<size_t>(i)] += 1;
+  });
+}
+
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
 
 void measure(const ShapeSpec& shape, stream::Isa isa, stream::Context& context, double budget) {
-  const Matrix a(shape.dtype, shape.m, shape.k), c(shape.dtype, shape.m, shape.n);
+  const Matrix a(shape.dtype, shape.transposed_a ? shape.k : shape.m,
+                 shape.transposed_a ? shape.m : shape.k);
+  const Matrix c(shape.dtype, shape.m, shape.n);
   const Matrix b(shape.dtype, shape.transposed ? shape.n : shape.k, shape.transposed ? shape.k : shape.n);
-  const stream::Operand operands[] = {c.operand(stream::Role::kOut), a.operand(stream::Role::kIn),
+  const stream::Operand operands[] = {c.operand(stream::Role::kOut), a.operand(stream::Role::kIn, shape.transposed_a),
                                       b.operand(stream::Role::kIn, shape.transposed)};
   stream::Command command;
   command.slot = &kernels::gemm;
@@ -148,21 +164,24 @@ void measure(const ShapeSpec& shape, stream::Isa isa, stream::Context& context, 
   };
   time_calls(1);
   // Several calls a sample, so that the clock's resolution does not show.
-  const int calls = std::max(1, static_cast<int>(500e-6 / time_calls(1)));
+  const int calls = shape.cold ? 1 : std::max(1, static_cast<int>(500e-6 / time_calls(1)));
   std::vector<double> rates, peaks;
   const double end = seconds() + budget;
   while (seconds() < end || rates.size() < 5) {
     peaks.push_back(measure_peak(isa, context));
+    if (shape.cold) empty_caches(context);
     rates.push_back(flops / time_calls(calls) * 1e-9);
   }
   const double best = *std::max_element(rates.begin(), rates.end());
   const double peak = *std::max_element(peaks.begin(), peaks.end()) / (shape.dtype == DType::kF64 ? 2 : 1);
   std::printf(
-      "{\"m\":%ld,\"n\":%ld,\"k\":%ld,\"dtype\":\"%s\",\"transposed\":%s,\"isa\":\"%s\",\"threads\":%d,"
+      "{\"m\":%ld,\"n\":%ld,\"k\":%ld,\"dtype\":\"%s\",\"transposed\":%s,\"transposedA\":%s,\"cold\":%s,"
+      "\"isa\":\"%s\",\"threads\":%d,"
       "\"gflops\":%.2f,\"peakGflops\":%.2f,\"fraction\":%.4f,\"medianGflops\":%.2f,\"samples\":%zu}\n",
       static_cast<long>(shape.m), static_cast<long>(shape.n), static_cast<long>(shape.k),
-      dtype_name(shape.dtype), shape.transposed ? "true" : "false", cpu::isa_name(isa), context.threads(),
-      best, peak, best / peak, median(rates), rates.size());
+      dtype_name(shape.dtype), shape.transposed ? "true" : "false", shape.transposed_a ? "true" : "false",
+      shape.cold ? "true" : "false", cpu::isa_name(isa), context.threads(), best, peak, best / peak,
+      median(rates), rates.size());
   std::fflush(stdout);
 }
 
@@ -192,10 +211,11 @@ std::vector<ShapeSpec> grid() {
 
 bool parse_shape(const char* text, ShapeSpec* shape) {
   long m, n, k;
-  char mark = 0;
-  const int read = std::sscanf(text, "%ldx%ldx%ld:%c", &m, &n, &k, &mark);
+  char marks[4] = "";
+  const int read = std::sscanf(text, "%ldx%ldx%ld:%3[tac]", &m, &n, &k, marks);
   if (read < 3 || m < 1 || n < 1 || k < 1) return false;
-  *shape = {m, n, k, DType::kF32, mark == 't'};
+  const auto has = [&](char mark) { return std::strchr(marks, mark) != nullptr; };
+  *shape = {m, n, k, DType::kF32, has('t'), has('a'), has('c')};
   return true;
 }
 
@@ -214,7 +234,7 @@ int main(int argc, char** argv) {
   for (int i = 4; i < argc; ++i) {
     ShapeSpec shape{};
     if (!parse_shape(argv[i], &shape)) {
-      std::fprintf(stderr, "gemm_bench: %s is no shape; write MxNxK or MxNxK:t\n", argv[i]);
+      std::fprintf(stderr, "gemm_bench: %s is no shape; write MxNxK, or MxNxK: and letters of tac\n", argv[i]);
       return 2;
     }
     shapes.push_back(shape);
