@@ -70,14 +70,25 @@ HEBB_INLINE bool reads_in_place(const B& b, int64_t rows) {
   return rows <= 2 * kTileRows && b.in_place(0, 0) != nullptr;
 }
 
-// body(row, rows) for the bands that so many rows are cut into, each as high as a panel of A or nearly so.
+// body(bands, count) for the bands that the rows of a part are cut into, each as high as a panel of A or
+// nearly so, `most` of them at a time.
 template <class F>
-HEBB_INLINE void for_bands(int64_t rows, F&& body) {
-  const int64_t bands = pieces_of(rows, kTileRows);
-  for (int64_t i = 0; i < bands; ++i) {
-    const int64_t row = cut(rows, bands, i);
-    body(row, static_cast<int>(cut(rows, bands, i + 1) - row));
+HEBB_INLINE void for_bands(const Part& part, int most, F&& body) {
+  const int64_t all = pieces_of(part.rows, kTileRows);
+  Rows bands[kBandsAtOnce];
+  for (int64_t first = 0; first < all; first += most) {
+    const int count = static_cast<int>(all - first < most ? all - first : most);
+    for (int i = 0; i < count; ++i) {
+      const int64_t row = cut(part.rows, all, first + i), end = cut(part.rows, all, first + i + 1);
+      bands[i] = {part.row + row, static_cast<int>(end - row)};
+    }
+    body(bands, count);
   }
+}
+
+template <class A>
+HEBB_INLINE int bands_at_once(const A& a) {
+  return a.runs_across() ? kBandsAtOnce : 1;
 }
 
 // One block of B inside a part.
@@ -95,9 +106,10 @@ struct BlockOf {
   }
 };
 
-// What one thread works in: a panel of A, and a tile of C for columns that do not fill a vector.
+// What one thread works in: panels of A, and a tile of C for columns that do not fill a vector.
+inline constexpr int64_t kPanelsSpace = kBandsAtOnce * (kTileRows * kBlockK + kSlack);
 template <class T>
-inline constexpr int64_t kOwnSpace = kTileRows* kBlockK + kSlack + kTileRows* kTileColumns<T>;
+inline constexpr int64_t kOwnSpace = kPanelsSpace + kTileRows* kTileColumns<T>;
 
 template <class T>
 HEBB_INLINE V<T> activate(V<T> x, int64_t activation) {
@@ -196,12 +208,15 @@ void pack_block(const P& p, const BlockOf<T>& block) {
 
 template <class T, class P, class F>
 void multiply_block(const P& p, const Part& part, const BlockOf<T>& block, T* space, const F& done) {
-  T* edge = space + kTileRows * kBlockK + kSlack;
-  for_bands(part.rows, [&](int64_t row, int rows) {
-    const Band<T> band{part.row + row, rows, p.a.panel(space, part.row + row, rows, block.k0, block.kc),
-                       edge};
-    for (int64_t panel = 0; panel < block.panels(); ++panel) multiply_tile(p, block, band, panel);
-    if (block.last) done(band.row, rows, block.n0, block.nc);
+  T* edge = space + kPanelsSpace;
+  for_bands(part, bands_at_once(p.a), [&](const Rows* bands, int count) {
+    Panel<T> made[kBandsAtOnce];
+    p.a.panels(space, bands, count, block.k0, block.kc, made);
+    for (int i = 0; i < count; ++i) {
+      const Band<T> band{bands[i].first, bands[i].count, made[i], edge};
+      for (int64_t panel = 0; panel < block.panels(); ++panel) multiply_tile(p, block, band, panel);
+      if (block.last) done(band.row, band.rows, block.n0, block.nc);
+    }
   });
 }
 

@@ -8,6 +8,8 @@
 //        0}, or,
 //        // where each row is contiguous in k, in place -> {first element, row stride}. space has room for
 //        // kTileRows * kc + kSlack elements.
+//     bool runs_across() const;     // whether several panels are better made at once, by
+//     void panels(T* space, const Rows* bands, int count, int64_t k0, int64_t kc, Panel<T>* made) const;
 //   };
 //   struct B {                        // columns of B, in panels of `width` = 1 or 2 vectors
 //     void pack(T* space, int width, int64_t column, int columns, int64_t k0, int64_t kc) const;
@@ -35,6 +37,15 @@ struct Panel {
   int64_t row_stride;  // 0 where packed
 };
 
+// Rows of A and C that one panel has.
+struct Rows {
+  int64_t first;
+  int count;
+};
+
+// Panels that are made at a time where memory runs across them: some whole lines of it.
+inline constexpr int kBandsAtOnce = 112 / kTileRows;
+
 // A strided matrix of T, or of a half type that is converted to T while packing.
 template <class T, class S = T>
 struct MatrixA {
@@ -60,6 +71,27 @@ struct MatrixA {
           space[k * rows + i] = compute_value(from[k * k_stride + i * row_stride]);
     }
     return {space, 0};
+  }
+
+  // Whether memory runs across the rows: a panel alone would take a part of each line that it touches.
+  bool runs_across() const { return sizeof(S) == sizeof(T) && row_stride == 1 && k_stride != 1; }
+
+  // Panels of `count` bands of rows that follow each other, each in room for kTileRows * kc + kSlack
+  // elements.
+  void panels(T* space, const Rows* bands, int count, int64_t k0, int64_t kc, Panel<T>* made) const {
+    const int64_t room = kTileRows * kc + kSlack;
+    if constexpr (sizeof(S) == sizeof(T)) {
+      if (count > 1 && runs_across()) {
+        T* out[kBandsAtOnce];
+        int rows[kBandsAtOnce];
+        for (int i = 0; i < count; ++i) {
+          out[i] = space + i * room, rows[i] = bands[i].count;
+          made[i] = {out[i], 0};
+        }
+        return copy_side_by_side(out, rows, count, data + bands[0].first + k0 * k_stride, k_stride, kc);
+      }
+    }
+    for (int i = 0; i < count; ++i) made[i] = panel(space + i * room, bands[i].first, bands[i].count, k0, kc);
   }
 };
 

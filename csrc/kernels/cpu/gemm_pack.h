@@ -123,6 +123,24 @@ void copy_rows(T* out, int64_t stride, const T* from, int64_t step, int count, i
   }
 }
 
+// copy_rows for some panels whose elements lie side by side in memory: panel i takes columns[i] of them from
+// each row. Longer runs of memory use all of the lines that they touch.
+template <class T>
+void copy_side_by_side(T* const* out, const int* columns, int count, const T* from, int64_t step,
+                       int64_t length) {
+  constexpr int kLine = 64 / sizeof(T);
+  int64_t width = 0;
+  for (int i = 0; i < count; ++i) width += columns[i];
+  for (int64_t k = 0; k < length; ++k) {
+    const T* run = from + k * step;
+    for (int64_t j = 0; j < width; j += kLine) __builtin_prefetch(run + 4 * step + j);
+    for (int i = 0; i < count; ++i) {
+      copy_run(out[i] + k * columns[i], run, columns[i], columns[i]);
+      run += columns[i];
+    }
+  }
+}
+
 template <class S>
 requires(sizeof(S) == 2) void copy_rows(float* out, int64_t stride, const S* from, int64_t step, int count,
                                         int width, int64_t length) {

@@ -57,7 +57,8 @@ template <class T>
 int64_t part_space(int64_t columns, int64_t deepest) {
   const int64_t wide = ceil_div(columns, kTileColumns<T>) * kTileColumns<T>;
   const int64_t depth = most(deepest, kBlockK);
-  return kTileRows * (depth + kTileColumns<T>)+wide * depth + 2 * kGroup * kSlack;
+  return kBandsAtOnce * (kTileRows * depth + kGroup * kSlack) + kTileRows * kTileColumns<T> + wide * depth +
+         kGroup * kSlack;
 }
 
 // Some terms of one part of one matrix. Each tile meets them one after the other, so that it stays in the L1
@@ -72,7 +73,7 @@ struct Group {
   BlockOf<T> blocks[kGroup];
 
   Group(const Part& owner, T* memory, int64_t deepest) : part(owner), panels(memory) {
-    edge = panels + kTileRows * most(deepest, kBlockK) + kGroup * kSlack;
+    edge = panels + kBandsAtOnce * (kTileRows * most(deepest, kBlockK) + kGroup * kSlack);
     packed = edge + kTileRows * kTileColumns<T>;
   }
 
@@ -89,20 +90,20 @@ struct Group {
   }
 
   void multiply() const {
-    for_bands(part.rows, [&](int64_t row, int rows) { band(part.row + row, rows); });
-  }
-
- private:
-  void band(int64_t row, int rows) const {
-    Band<T> list[kGroup];
-    T* space = panels;
-    for (int i = 0; i < count; ++i) {
-      list[i] = {row, rows, products[i].a.panel(space, row, rows, 0, products[i].k), edge};
-      space += rows * products[i].k + kSlack;
-    }
-    for (int64_t panel = 0; panel < blocks[0].panels(); ++panel) {
-      for (int i = 0; i < count; ++i) multiply_tile(products[i], blocks[i], list[i], panel);
-    }
+    for_bands(part, bands_at_once(products[0].a), [&](const Rows* bands, int n) {
+      Panel<T> made[kGroup][kBandsAtOnce];
+      T* space = panels;
+      for (int i = 0; i < count; ++i) {
+        products[i].a.panels(space, bands, n, 0, products[i].k, made[i]);
+        space += n * (kTileRows * products[i].k + kSlack);
+      }
+      for (int j = 0; j < n; ++j) {
+        for (int64_t panel = 0; panel < blocks[0].panels(); ++panel) {
+          for (int i = 0; i < count; ++i)
+            multiply_tile(products[i], blocks[i], {bands[j].first, bands[j].count, made[i][j], edge}, panel);
+        }
+      }
+    });
   }
 };
 
