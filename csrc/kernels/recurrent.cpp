@@ -25,41 +25,32 @@ double step_flops(const stream::Operand& all, const stream::Operand& weight) {
   const double steps = static_cast<double>(all.shape[0] * all.shape[1]);
   return 2 * steps * static_cast<double>(weight.size());
 }
-double of_y(const stream::Command& command, int weight) { return step_flops(command[0], command[weight]); }
-// Behind the results, of which some are there only where they are asked for.
-int first_input(const stream::Command& command) {
-  int at = 0;
-  while (command[at].role != stream::Role::kIn) ++at;
-  return at;
+template <bool kForward>
+double flops(const stream::Command& command) {
+  return step_flops(command[0], command[sequence_weight(command, kForward)]);
 }
-double forward_flops(const stream::Command& command) { return of_y(command, first_input(command) + 1); }
-double gradient_flops(const stream::Command& command) { return of_y(command, first_input(command)); }
 
 }  // namespace
 
-stream::Slot rnn_sequence{.name = "rnn_sequence",
-                          .traits = {.min_inputs = 3},
-                          .params = &kRecurrentLayout,
-                          .flops = &forward_flops};
-stream::Slot lstm_sequence{.name = "lstm_sequence",
-                           .traits = {.min_inputs = 4},
-                           .params = &kRecurrentLayout,
-                           .flops = &forward_flops};
-stream::Slot gru_sequence{.name = "gru_sequence",
-                          .traits = {.min_inputs = 3},
-                          .params = &kRecurrentLayout,
-                          .flops = &forward_flops};
+stream::Slot rnn_sequence{
+    .name = "rnn_sequence", .traits = {.min_inputs = 3}, .params = &kRecurrentLayout, .flops = &flops<true>};
+stream::Slot lstm_sequence{
+    .name = "lstm_sequence", .traits = {.min_inputs = 3}, .params = &kRecurrentLayout, .flops = &flops<true>};
+stream::Slot gru_sequence{
+    .name = "gru_sequence", .traits = {.min_inputs = 2}, .params = &kRecurrentLayout, .flops = &flops<true>};
+// The weight has been packed and the first states copied before d is written, and what else a step reads it
+// reads before it writes the same elements of d.
 stream::Slot rnn_sequence_grad{.name = "rnn_sequence_grad",
-                               .traits = {.min_inputs = 2},
+                               .traits = {.min_inputs = 2, .in_place = true},
                                .params = &kRecurrentLayout,
-                               .flops = &gradient_flops};
+                               .flops = &flops<false>};
 stream::Slot lstm_sequence_grad{.name = "lstm_sequence_grad",
-                                .traits = {.min_inputs = 3},
+                                .traits = {.min_inputs = 4, .in_place = true},
                                 .params = &kRecurrentLayout,
-                                .flops = &gradient_flops};
+                                .flops = &flops<false>};
 stream::Slot gru_sequence_grad{.name = "gru_sequence_grad",
-                               .traits = {.min_inputs = 4},
+                               .traits = {.min_inputs = 5, .in_place = true},
                                .params = &kRecurrentLayout,
-                               .flops = &gradient_flops};
+                               .flops = &flops<false>};
 
 }  // namespace hebb::kernels

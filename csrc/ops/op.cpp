@@ -27,11 +27,12 @@ void append(std::vector<Operand>& operands, const std::vector<Tensor>& tensors, 
   }
 }
 
-void send(const stream::Slot& slot, const std::vector<Tensor>& written, Role role,
+void send(const stream::Slot& slot, const std::vector<Tensor>& updates, const std::vector<Tensor>& outputs,
           const std::vector<Tensor>& inputs, ParamView params) {
   std::vector<Operand> operands;
-  operands.reserve(written.size() + inputs.size());
-  append(operands, written, role);
+  operands.reserve(updates.size() + outputs.size() + inputs.size());
+  append(operands, updates, Role::kInOut);
+  append(operands, outputs, Role::kOut);
   append(operands, inputs, Role::kIn);
   stream::Stream::current().submit(slot, operands.data(), static_cast<int>(operands.size()), params.data,
                                    params.size);
@@ -47,17 +48,22 @@ Tensor empty(DType dtype, const Shape& shape) {
 
 void submit(const stream::Slot& slot, const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
             ParamView params) {
-  send(slot, outputs, Role::kOut, inputs, params);
+  send(slot, {}, outputs, inputs, params);
 }
 
 void submit_into(const stream::Slot& slot, const Tensor& target, const std::vector<Tensor>& inputs,
                  ParamView params) {
-  send(slot, {target}, Role::kInOut, inputs, params);
+  send(slot, {target}, {}, inputs, params);
 }
 
 void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates,
                    const std::vector<Tensor>& inputs, ParamView params) {
-  send(slot, updates, Role::kInOut, inputs, params);
+  send(slot, updates, {}, inputs, params);
+}
+
+void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates,
+                   const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs, ParamView params) {
+  send(slot, updates, outputs, inputs, params);
 }
 
 Tensor writable(State& state) {

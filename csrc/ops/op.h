@@ -71,6 +71,8 @@ void submit_into(const stream::Slot& slot, const Tensor& target, const std::vect
 // inputs.
 void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates,
                    const std::vector<Tensor>& inputs, ParamView params);
+void submit_update(const stream::Slot& slot, const std::vector<Tensor>& updates,
+                   const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs, ParamView params);
 
 // The seed cell of the current stream's generator (i64 [2]: seed, base) and the counter where a draw of
 // `count` elements starts: taken at the call, in program order. A block of four words serves four elements.

@@ -25,7 +25,7 @@ struct StepState {
 struct Cell {
   const char* op;
   int64_t gates;
-  int64_t saved;  // values of each unit and step that the gradient needs besides y
+  bool keeps;  // gates, and another value of each unit and step, for the gradient
   const stream::Slot& forward;
   const stream::Slot& backward;
   // One step in plain ops; `x` and `u` are the products of x and of h.
@@ -64,9 +64,9 @@ StepState gru_step(const Tensor& x, const Tensor& u, const StepState& before, bo
   return {add(n, mul(z, sub(before.h, n))), {}};
 }
 
-const Cell kRnn{"rnn", 1, 0, kernels::rnn_sequence, kernels::rnn_sequence_grad, &rnn_step};
-const Cell kLstm{"lstm", 4, 5, kernels::lstm_sequence, kernels::lstm_sequence_grad, &lstm_step};
-const Cell kGru{"gru", 3, 4, kernels::gru_sequence, kernels::gru_sequence_grad, &gru_step};
+const Cell kRnn{"rnn", 1, false, kernels::rnn_sequence, kernels::rnn_sequence_grad, &rnn_step};
+const Cell kLstm{"lstm", 4, true, kernels::lstm_sequence, kernels::lstm_sequence_grad, &lstm_step};
+const Cell kGru{"gru", 3, true, kernels::gru_sequence, kernels::gru_sequence_grad, &gru_step};
 
 // The op in plain ops, step by step: what second derivatives come from, and what runs where no kernel is.
 std::vector<Tensor> unrolled(const Cell& cell, const Sequence& s) {
@@ -131,7 +131,12 @@ struct StepGrads {
   Tensor x, h, h0, c0;
 };
 
-StepGrads step_grads(const Cell& cell, const Sequence& s, const Tensor& saved, const Grads& dys,
+// What a forward pass leaves for the gradient; undefined for a cell that needs y alone.
+struct Kept {
+  Tensor gates, other;
+};
+
+StepGrads step_grads(const Cell& cell, const Sequence& s, const Kept& kept, const Grads& dys,
                      const Tensor& y) {
   const DType dtype = s.x.dtype();
   const Shape shape{s.batch(), s.time(), cell.gates * s.hidden()};
@@ -145,11 +150,11 @@ StepGrads step_grads(const Cell& cell, const Sequence& s, const Tensor& saved, c
     g.h = g.x;
     params.has_dc = dys[2].defined();
     outputs.push_back(g.c0);
-    inputs.insert(inputs.end(), {saved, s.c0, dys[0], dys[1], dys[2]});
-  } else if (saved) {
+    inputs.insert(inputs.end(), {kept.gates, kept.other, s.c0, dys[0], dys[1], dys[2]});
+  } else if (cell.keeps) {
     g.h = empty(dtype, shape);
     outputs.push_back(g.h);
-    inputs.insert(inputs.end(), {saved, y, s.h0, dys[0], dys[1]});
+    inputs.insert(inputs.end(), {kept.gates, kept.other, y, s.h0, dys[0], dys[1]});
   } else {
     g.h = g.x;
     inputs.insert(inputs.end(), {y, dys[0], dys[1]});
@@ -158,9 +163,8 @@ StepGrads step_grads(const Cell& cell, const Sequence& s, const Tensor& saved, c
   return g;
 }
 
-Grads fused_grads(const Cell& cell, const Sequence& s, const Tensor& saved, const Grads& dys,
-                  const Tensor& y) {
-  const StepGrads g = step_grads(cell, s, saved, dys, y);
+Grads fused_grads(const Cell& cell, const Sequence& s, const Kept& kept, const Grads& dys, const Tensor& y) {
+  const StepGrads g = step_grads(cell, s, kept, dys, y);
   const int64_t rows = s.batch() * s.time(), width = cell.gates * s.hidden();
   const Tensor dx = reshape(g.x, {rows, width}), dh = reshape(g.h, {rows, width});
   const Tensor x = reshape(s.x, {rows, s.x.shape()[2]});
@@ -180,7 +184,7 @@ std::vector<Tensor> run(const Cell& cell, const Sequence& s) {
   if (cell.forward.cpu == nullptr) return unrolled(cell, s);
   const DType dtype = s.x.dtype();
   RecurrentParams params = s.params();
-  params.saves = cell.saved > 0 && autograd::grad_enabled() && autograd::any_requires_grad(s.inputs());
+  params.saves = cell.keeps && autograd::grad_enabled() && autograd::any_requires_grad(s.inputs());
   Tensor products;
   {
     const autograd::GradMode off(false);
@@ -188,15 +192,19 @@ std::vector<Tensor> run(const Cell& cell, const Sequence& s) {
   }
   std::vector<Tensor> results{empty(dtype, {s.batch(), s.time(), s.hidden()}), empty(dtype, s.h0.shape())};
   if (s.c0) results.push_back(empty(dtype, s.c0.shape()));
-  std::vector<Tensor> outputs = results;
-  Tensor saved;
+  Kept kept;
   if (params.saves) {
-    saved = empty(dtype, {s.batch(), s.time(), cell.saved * s.hidden()});
-    outputs.push_back(saved);
+    // Nobody else has seen the products: the gates take their memory.
+    kept = {products, empty(dtype, {s.batch(), s.time(), s.hidden()})};
+    std::vector<Tensor> outputs = results;
+    outputs.push_back(kept.other);
+    submit_update(cell.forward, {products}, outputs, {s.weight_hh, s.h0, s.c0, s.bias_hh},
+                  {&params, sizeof params});
+  } else {
+    submit(cell.forward, results, {products, s.weight_hh, s.h0, s.c0, s.bias_hh}, params);
   }
-  submit(cell.forward, outputs, {products, s.weight_hh, s.h0, s.c0, s.bias_hh}, params);
-  return record_many(results, s.inputs(), [&cell, s, saved](const Grads& dys, const std::vector<Tensor>& ys) {
-    return autograd::grad_enabled() ? plain_grads(cell, s, dys) : fused_grads(cell, s, saved, dys, ys[0]);
+  return record_many(results, s.inputs(), [&cell, s, kept](const Grads& dys, const std::vector<Tensor>& ys) {
+    return autograd::grad_enabled() ? plain_grads(cell, s, dys) : fused_grads(cell, s, kept, dys, ys[0]);
   });
 }
 

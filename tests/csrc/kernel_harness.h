@@ -54,6 +54,7 @@ class Buffer {
   }
   stream::Operand in() { return operand(stream::Role::kIn); }
   stream::Operand out() { return operand(stream::Role::kOut); }
+  stream::Operand updated() { return operand(stream::Role::kInOut); }
 
  private:
   DType dtype_;

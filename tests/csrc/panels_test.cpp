@@ -183,42 +183,53 @@ namespace {
 // A recurrence and its gradient by operands: results, then inputs.
 struct Recurrence {
   const stream::Slot &forward, &gradient;
-  int64_t gates, saved;
+  int64_t gates;
 };
 
 void check_recurrence(const Recurrence& r, DType dtype, int64_t batch, int64_t time, int64_t hidden) {
   const int64_t wide = r.gates * hidden;
   Buffer products(dtype, {batch, time, wide}), weight(dtype, {wide, hidden}), bias(dtype, {wide}),
       h0(dtype, {batch, hidden}), c0(dtype, {batch, hidden}), y(dtype, {batch, time, hidden}),
-      h(dtype, {batch, hidden}), c(dtype, {batch, hidden}), saved(dtype, {batch, time, r.saved * hidden}),
+      h(dtype, {batch, hidden}), c(dtype, {batch, hidden}), kept(dtype, {batch, time, hidden}),
       dy(dtype, {batch, time, hidden}), d(dtype, {batch, time, wide}), du(dtype, {batch, time, wide});
   unsigned seed = 1;
-  for (Buffer* buffer : {&products, &weight, &bias, &h0, &c0, &dy}) fill_random(*buffer, dtype, seed++, 0.1);
+  for (Buffer* buffer : {&products, &weight, &bias, &h0, &c0, &y, &kept, &dy})
+    fill_random(*buffer, dtype, seed++, 0.1);
   kernels::RecurrentParams params{};
   params.has_bias = params.has_dy = true;
-  params.saves = r.saved > 0;
   const bool lstm = r.gates == 4, gru = r.gates == 3;
-  Operands forward{y.out(), h.out()};
-  if (lstm) forward.push_back(c.out());
-  if (params.saves) forward.push_back(saved.out());
-  forward.insert(forward.end(), {products.in(), weight.in(), h0.in()});
-  if (lstm) forward.push_back(c0.in());
-  forward.push_back(bias.in());
+  Operands results{y.out(), h.out()}, inputs{weight.in(), h0.in()};
+  if (lstm) results.push_back(c.out()), inputs.push_back(c0.in());
+  inputs.push_back(bias.in());
+  Operands forward = results;
+  forward.push_back(products.in());
+  forward.insert(forward.end(), inputs.begin(), inputs.end());
   check_panels(r.forward, forward, params);
+  // The panels are of the weight alone: any numbers do for gates.
   Operands gradient{d.out(), h.out()};
-  if (lstm) gradient.insert(gradient.end(), {c.out(), weight.in(), saved.in(), c0.in()});
-  if (gru) gradient.insert(gradient.end(), {du.out(), weight.in(), saved.in(), y.in(), h0.in()});
+  if (lstm) gradient.insert(gradient.end(), {c.out(), weight.in(), products.in(), kept.in(), c0.in()});
+  if (gru)
+    gradient.insert(gradient.end(), {du.out(), weight.in(), products.in(), kept.in(), y.in(), h0.in()});
   if (!lstm && !gru) gradient.insert(gradient.end(), {weight.in(), y.in()});
   gradient.push_back(dy.in());
   check_panels(r.gradient, gradient, params);
+  if (!lstm && !gru) return;
+  // One that keeps its gates has the weight at another place.
+  Operands keeping{products.updated()};
+  keeping.insert(keeping.end(), results.begin(), results.end());
+  keeping.push_back(kept.out());
+  const auto weight_at = static_cast<int>(keeping.size());
+  keeping.insert(keeping.end(), inputs.begin(), inputs.end());
+  params.saves = true;
+  CHECK_EQ(packing_of(r.forward, keeping, params).operand, weight_at);
 }
 
 }  // namespace
 
 TEST(panels_of_recurrences) {
-  const Recurrence all[] = {{kernels::rnn_sequence, kernels::rnn_sequence_grad, 1, 0},
-                            {kernels::lstm_sequence, kernels::lstm_sequence_grad, 4, 5},
-                            {kernels::gru_sequence, kernels::gru_sequence_grad, 3, 4}};
+  const Recurrence all[] = {{kernels::rnn_sequence, kernels::rnn_sequence_grad, 1},
+                            {kernels::lstm_sequence, kernels::lstm_sequence_grad, 4},
+                            {kernels::gru_sequence, kernels::gru_sequence_grad, 3}};
   for_each_isa([&] {
     for (const auto& r : all) {
       for (DType dtype : {DType::kF32, DType::kF64}) {

@@ -23,15 +23,15 @@ enum class Kind { kRnn, kRelu, kLstm, kGru };
 constexpr Kind kKinds[] = {Kind::kRnn, Kind::kRelu, Kind::kLstm, Kind::kGru};
 
 int64_t gates_of(Kind kind) { return kind == Kind::kLstm ? 4 : kind == Kind::kGru ? 3 : 1; }
-int64_t saved_of(Kind kind) { return kind == Kind::kLstm ? 5 : kind == Kind::kGru ? 4 : 0; }
+bool keeps(Kind kind) { return kind == Kind::kLstm || kind == Kind::kGru; }
 
-// All operands of one recurrence. The results are y, h and c.
+// All operands of one recurrence. The results are y, h and c, and what the gradient needs.
 struct Sequence {
   Kind kind;
   DType dtype;
   Extents n;
   RecurrentParams params{};
-  Buffer products, weight, bias, h0, c0, y, h, c, saved;
+  Buffer products, weight, bias, h0, c0, y, h, c, gates, kept;
 
   Sequence(Kind which, DType type, Extents extents)
       : kind(which),
@@ -45,7 +45,8 @@ struct Sequence {
         y(type, {n.batch, n.time, n.hidden}),
         h(type, {n.batch, n.hidden}),
         c(type, {n.batch, n.hidden}),
-        saved(type, {n.batch, n.time, saved_of(which) * n.hidden}) {
+        gates(type, {n.batch, n.time, gates_of(which) * n.hidden}),
+        kept(type, {n.batch, n.time, n.hidden}) {
     unsigned seed = 1;
     for (Buffer* buffer : {&products, &weight, &bias, &h0, &c0}) fill_random(*buffer, type, seed++);
     for (int64_t i = 0; i < weight.size(); ++i) {
@@ -55,13 +56,16 @@ struct Sequence {
     params.has_bias = true;
   }
 
-  bool saves() const { return params.saves && saved_of(kind) > 0; }
-
   void forward(int threads) {
-    std::vector<stream::Operand> operands{y.out(), h.out()};
+    std::vector<stream::Operand> operands;
+    if (params.saves) {
+      for (int64_t i = 0; i < gates.size(); ++i) set_element(gates, dtype, i, element(products, dtype, i));
+      operands.push_back(gates.updated());
+    }
+    operands.insert(operands.end(), {y.out(), h.out()});
     if (kind == Kind::kLstm) operands.push_back(c.out());
-    if (saves()) operands.push_back(saved.out());
-    for (Buffer* input : {&products, &weight, &h0}) operands.push_back(input->in());
+    operands.push_back(params.saves ? kept.out() : products.in());
+    for (Buffer* input : {&weight, &h0}) operands.push_back(input->in());
     if (kind == Kind::kLstm) operands.push_back(c0.in());
     if (params.has_bias) operands.push_back(bias.in());
     run(kind == Kind::kLstm  ? kernels::lstm_sequence
@@ -148,7 +152,7 @@ TEST(recurrent_sequences) {
         Sequence one(kind, dtype, n), two(kind, dtype, n);
         one.params.reverse = two.params.reverse = reverse;
         one.params.has_bias = two.params.has_bias = n.time != 2;
-        two.params.saves = saved_of(kind) > 0;
+        two.params.saves = keeps(kind);
         one.forward(1);
         two.forward(3);
         const auto want = reference(one), got = results(one);
@@ -184,9 +188,10 @@ struct Gradient {
   void run_for(Sequence& s, int threads) {
     std::vector<stream::Operand> operands{d.out(), dh0.out()};
     if (s.kind == Kind::kLstm) {
-      operands.insert(operands.end(), {dc0.out(), s.weight.in(), s.saved.in(), s.c0.in()});
+      operands.insert(operands.end(), {dc0.out(), s.weight.in(), s.gates.in(), s.kept.in(), s.c0.in()});
     } else if (s.kind == Kind::kGru) {
-      operands.insert(operands.end(), {du.out(), s.weight.in(), s.saved.in(), s.y.in(), s.h0.in()});
+      operands.insert(operands.end(),
+                      {du.out(), s.weight.in(), s.gates.in(), s.kept.in(), s.y.in(), s.h0.in()});
     } else {
       operands.insert(operands.end(), {s.weight.in(), s.y.in()});
     }
@@ -249,7 +254,7 @@ TEST(recurrent_gradients) {
       if (kind == Kind::kRelu && n.hidden > 40) return;  // differences would step over its kink
       Sequence s(kind, DType::kF64, n);
       s.params.reverse = reverse;
-      s.params.saves = saved_of(kind) > 0;
+      s.params.saves = keeps(kind);
       s.params.has_dy = n.time > 1;
       s.params.has_dh = n.batch != 15;
       s.params.has_dc = kind == Kind::kLstm && n.hidden != 37;
@@ -288,7 +293,7 @@ TEST(recurrent_gradients_in_f32) {
       }
       for (Sequence* s : {&narrow, &wide}) {
         s->params.reverse = reverse;
-        s->params.saves = saved_of(kind) > 0;
+        s->params.saves = keeps(kind);
         s->params.has_dy = true;
         s->forward(2);
       }

@@ -66,7 +66,7 @@ struct Forward {
       const int64_t row = tile.row + i;
       for_channels<T>(
           columns, [&](int64_t column, auto lanes) __attribute__((always_inline)) {
-            const Place at = n.place(step, row, {first, columns, column});
+            const Place at = n.place(step, row, first + column);
             V<T> x[kGates], u[kGates];
 #pragma GCC unroll 4
             for (int gate = 0; gate < kGates; ++gate) {
@@ -100,19 +100,37 @@ struct Forward {
   }
 };
 
+// to = from, or 0 where there is none.
+template <class T>
+void start(T* to, const T* from, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = from ? from[i] : T(0);
+}
+
 template <class T, class Cell>
-void forward(const Command& command, Context& context, int outputs, const T* h0, const T* bias) {
-  const stream::Operand& y = command[0];
-  const SequenceShape n{y.shape[0], y.shape[1], y.shape[2], command.param<RecurrentParams>().reverse};
+void forward(const Command& command, Context& context) {
+  const auto& params = command.param<RecurrentParams>();
+  int next = 0;
+  const auto take = [&](bool there) { return there ? command[next++].as<T>() : nullptr; };
+  Kept<T> kept{take(params.saves), nullptr};
+  const stream::Operand& y = command[next++];
+  T* last = take(true);
+  T* c = take(Cell::kHasCell);
+  kept.other = take(params.saves);
+  const T* products = params.saves ? kept.gates : take(true);
+  const stream::Operand& packed = command[next++];
+  const T* h0 = take(true);
+  const T* c0 = take(Cell::kHasCell);
+  const T* bias = take(params.has_bias);
+  const SequenceShape n{y.shape[0], y.shape[1], y.shape[2], params.reverse};
   if (n.batch * n.hidden == 0) return;
-  const WeightView view = forward_view(n.hidden, Cell::kGates);
   const int64_t stride = state_stride<T>(n.hidden);
   T* states;
-  const auto weight = with_states(context, command[outputs + 1], view, 2 * n.batch * stride, &states);
+  const WeightView view = forward_view(n.hidden, Cell::kGates);
+  const auto weight = with_states(context, packed, view, 2 * n.batch * stride, &states);
   spread_rows(states, stride, h0, n.batch, n.hidden);
   spread_rows<T>(states + n.batch * stride, stride, nullptr, n.batch, n.hidden);
-  const Forward<T, Cell> run{n,         Cell(command),      weight, command[outputs].as<T>(), bias,
-                             y.as<T>(), command[1].as<T>(), stride};
+  if (Cell::kHasCell) start(c, c0, n.batch * n.hidden);
+  const Forward<T, Cell> run{n, Cell(params, kept, c), weight, products, bias, y.as<T>(), last, stride};
   run.all_steps(context, states);
 }
 
@@ -130,15 +148,21 @@ struct Backward {
   // The gradients of the step-th products; those of h also go to `next`, which the step before multiplies.
   void store_tile(const StateTile& tile, int64_t step, const T* sums, T* next) const {
     const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns_in(tile.block);
+    const int64_t ahead = n.reverse ? 1 : -1;
     for (int i = 0; i < tile.rows; ++i) {
       const int64_t row = tile.row + i;
       for_channels<T>(
           columns, [&](int64_t column, auto lanes) __attribute__((always_inline)) {
-            const Place at = n.place(step, row, {first, columns, column});
+            const Place at = n.place(step, row, first + column);
             V<T> total = lanes.load(dh + at.state);
             if (sums) total = total + V<T>::load(sums + i * kTileUnits<T> + column);
             if (step < 0) return lanes.store(total, dh + at.state);
-            if (dy) total = total + lanes.load(dy + at.in(1, 0));
+            // Rows lie too far apart for the hardware to see that the step before follows.
+            cell.prefetch(at, ahead);
+            if (dy) {
+              __builtin_prefetch(dy + at.in(1, 0) + ahead * n.hidden, 0, 2);
+              total = total + lanes.load(dy + at.in(1, 0));
+            }
             V<T> of_x[kGates], of_h[kGates];
             lanes.store(cell.grad(lanes, at, total, of_x, of_h), dh + at.state);
 #pragma GCC unroll 4
@@ -166,12 +190,6 @@ struct Backward {
     }
   }
 };
-
-// to = from, or 0 where there is none.
-template <class T>
-void start(T* to, const T* from, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) to[i] = from ? from[i] : T(0);
-}
 
 template <class T, class Cell>
 void backward(const Command& command, Context& context) {
@@ -203,32 +221,11 @@ void with_type(const Command& command, F&& f) {
   }
 }
 
-void rnn_kernel(const Command& command, Context& context) {
+template <template <class> class Cell>
+void sequence_kernel(const Command& command, Context& context) {
   with_type(command, [&](auto zero) {
     using T = decltype(zero);
-    const T* bias = command.param<RecurrentParams>().has_bias ? command[5].as<T>() : nullptr;
-    forward<T, RnnCell<T>>(command, context, 2, command[4].as<T>(), bias);
-  });
-}
-
-void lstm_kernel(const Command& command, Context& context) {
-  const auto& params = command.param<RecurrentParams>();
-  const int outputs = params.saves ? 4 : 3;
-  with_type(command, [&](auto zero) {
-    using T = decltype(zero);
-    const T* bias = params.has_bias ? command[outputs + 4].as<T>() : nullptr;
-    start(command[2].as<T>(), command[outputs + 3].as<T>(), command[2].size());
-    forward<T, LstmCell<T>>(command, context, outputs, command[outputs + 2].as<T>(), bias);
-  });
-}
-
-void gru_kernel(const Command& command, Context& context) {
-  const auto& params = command.param<RecurrentParams>();
-  const int outputs = params.saves ? 3 : 2;
-  with_type(command, [&](auto zero) {
-    using T = decltype(zero);
-    const T* bias = params.has_bias ? command[outputs + 3].as<T>() : nullptr;
-    forward<T, GruCell<T>>(command, context, outputs, command[outputs + 2].as<T>(), bias);
+    forward<T, Cell<T>>(command, context);
   });
 }
 
@@ -240,11 +237,10 @@ void grad_kernel(const Command& command, Context& context) {
   });
 }
 
-// The weight of h as every step reads it; it lies behind the results, and forward behind the products too.
+// The weight of h as every step reads it.
 template <bool kForward>
 stream::Packing sequence_packing(const Command& command) {
-  int weight = kForward ? 1 : 0;
-  for (int i = 0; command[i].role != stream::Role::kIn; ++i) ++weight;
+  const int weight = sequence_weight(command, kForward);
   const int64_t hidden = command[weight].shape[1], gates = command[weight].shape[0] / hidden;
   const WeightView view = kForward ? forward_view(hidden, gates) : backward_view(hidden, gates);
   const int64_t rows = command[0].shape[0] * command[0].shape[1];
@@ -261,9 +257,9 @@ void fill_slots(stream::Slot& forward, stream::Kernel kernel, stream::Slot& grad
 }  // namespace
 
 void fill_recurrent() {
-  fill_slots(rnn_sequence, &rnn_kernel, rnn_sequence_grad, &grad_kernel<RnnCellGrad>);
-  fill_slots(lstm_sequence, &lstm_kernel, lstm_sequence_grad, &grad_kernel<LstmCellGrad>);
-  fill_slots(gru_sequence, &gru_kernel, gru_sequence_grad, &grad_kernel<GruCellGrad>);
+  fill_slots(rnn_sequence, &sequence_kernel<RnnCell>, rnn_sequence_grad, &grad_kernel<RnnCellGrad>);
+  fill_slots(lstm_sequence, &sequence_kernel<LstmCell>, lstm_sequence_grad, &grad_kernel<LstmCellGrad>);
+  fill_slots(gru_sequence, &sequence_kernel<GruCell>, gru_sequence_grad, &grad_kernel<GruCellGrad>);
 }
 
 }  // namespace hebb::kernels::HEBB_ISA

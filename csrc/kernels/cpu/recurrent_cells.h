@@ -13,29 +13,15 @@
 namespace hebb::kernels::HEBB_ISA {
 namespace {
 
-// One vector of units at one step of one row. What is saved of a step lies tile by tile, so that it is
-// written and read in order: [time, blocks of units, batch, parts, units of the block].
+// One vector of units at one step of one row.
 struct Place {
   int64_t state;     // of [batch, hidden]
   int64_t step;      // row * time + t
   int64_t previous;  // the same for the step before, -1 at the first
   int64_t unit, hidden;
-  int64_t kept, kept_before;  // where the tile's row is saved, for one part
-  int64_t column, columns;    // of the tile
 
   HEBB_INLINE int64_t in(int64_t parts, int64_t part) const { return (step * parts + part) * hidden + unit; }
   HEBB_INLINE int64_t before() const { return previous * hidden + unit; }
-  HEBB_INLINE int64_t saved(int64_t parts, int64_t part) const {
-    return kept * parts + part * columns + column;
-  }
-  HEBB_INLINE int64_t saved_before(int64_t parts, int64_t part) const {
-    return kept_before * parts + part * columns + column;
-  }
-};
-
-// Where a vector of units lies in its tile, and the tile among the units.
-struct TileColumn {
-  int64_t first, columns, column;
 };
 
 struct SequenceShape {
@@ -43,19 +29,17 @@ struct SequenceShape {
   bool reverse;
 
   // The step-th step of the recurrence, for one row.
-  HEBB_INLINE Place place(int64_t step, int64_t row, const TileColumn& tile) const {
+  HEBB_INLINE Place place(int64_t step, int64_t row, int64_t unit) const {
     const int64_t t = reverse ? time - 1 - step : step, before = reverse ? t + 1 : t - 1;
-    const int64_t unit = tile.first + tile.column, kept = row * tile.columns;
-    return {row * hidden + unit,
-            row * time + t,
-            step == 0 ? -1 : row * time + before,
-            unit,
-            hidden,
-            (t * hidden + tile.first) * batch + kept,
-            (before * hidden + tile.first) * batch + kept,
-            tile.column,
-            tile.columns};
+    return {row * hidden + unit, row * time + t, step == 0 ? -1 : row * time + before, unit, hidden};
   }
+};
+
+// Where a forward step leaves what its gradient needs: null where there will be none.
+template <class T>
+struct Kept {
+  T* gates;  // [batch, time, gates hidden], over the products
+  T* other;  // [batch, time, hidden]
 };
 
 // dx of y = sigmoid(x), and of y = tanh(x).
@@ -71,9 +55,10 @@ HEBB_INLINE V<T> tanh_slope(V<T> y) {
 template <class T>
 struct RnnCell {
   static constexpr int kGates = 1;
+  static constexpr bool kHasCell = false;
   bool relu;
 
-  explicit RnnCell(const stream::Command& command) : relu(command.param<RecurrentParams>().relu) {}
+  RnnCell(const RecurrentParams& params, Kept<T>, T*) : relu(params.relu) {}
 
   template <class Lanes>
   HEBB_INLINE V<T> step(Lanes, const Place&, const V<T>* x, const V<T>* u, V<T>) const {
@@ -93,6 +78,10 @@ struct RnnCellGrad {
   explicit RnnCellGrad(const stream::Command& command)
       : relu(command.param<RecurrentParams>().relu), y(command[3].as<T>()) {}
 
+  HEBB_INLINE void prefetch(const Place& at, int64_t ahead) const {
+    __builtin_prefetch(y + at.in(1, 0) + ahead * at.hidden, 0, 2);
+  }
+
   template <class Lanes>
   HEBB_INLINE V<T> grad(Lanes lanes, const Place& at, V<T> dh, V<T>* d, V<T>* u) const {
     const V<T> h = lanes.load(y + at.in(1, 0));
@@ -105,11 +94,11 @@ struct RnnCellGrad {
 template <class T>
 struct LstmCell {
   static constexpr int kGates = 4;
+  static constexpr bool kHasCell = true;
+  Kept<T> kept;
   T* c;  // that of the last step, and on the way that of each
-  T* saved;
 
-  explicit LstmCell(const stream::Command& command)
-      : c(command[2].as<T>()), saved(command.param<RecurrentParams>().saves ? command[3].as<T>() : nullptr) {}
+  LstmCell(const RecurrentParams&, Kept<T> room, T* last) : kept(room), c(last) {}
 
   template <class Lanes>
   HEBB_INLINE V<T> step(Lanes lanes, const Place& at, const V<T>* x, const V<T>* u, V<T>) const {
@@ -117,12 +106,12 @@ struct LstmCell {
     const V<T> g = tanh(x[2] + u[2]), o = sigmoid(x[3] + u[3]);
     const V<T> next = fma(f, lanes.load(c + at.state), i * g);
     lanes.store(next, c + at.state);
-    if (saved) {
-      lanes.store(i, saved + at.saved(5, 0));
-      lanes.store(f, saved + at.saved(5, 1));
-      lanes.store(g, saved + at.saved(5, 2));
-      lanes.store(o, saved + at.saved(5, 3));
-      lanes.store(next, saved + at.saved(5, 4));
+    if (kept.gates) {
+      lanes.store(i, kept.gates + at.in(kGates, 0));
+      lanes.store(f, kept.gates + at.in(kGates, 1));
+      lanes.store(g, kept.gates + at.in(kGates, 2));
+      lanes.store(o, kept.gates + at.in(kGates, 3));
+      lanes.store(next, kept.other + at.in(1, 0));
     }
     return o * tanh(next);
   }
@@ -131,21 +120,31 @@ struct LstmCell {
 template <class T>
 struct LstmCellGrad {
   static constexpr int kGates = 4;
-  static constexpr int kOutputs = 3, kInputs = 3;
+  static constexpr int kOutputs = 3, kInputs = 4;
   static constexpr bool kHasCell = true;
   T* dc;  // that of c0, and on the way that of each c
-  const T* saved;
-  const T* c0;
+  const T *gates, *cells, *c0;
 
   explicit LstmCellGrad(const stream::Command& command)
-      : dc(command[2].as<T>()), saved(command[4].as<T>()), c0(command[5].as<T>()) {}
+      : dc(command[2].as<T>()),
+        gates(command[4].as<T>()),
+        cells(command[5].as<T>()),
+        c0(command[6].as<T>()) {}
+
+  // Asks for what the step before reads, `ahead` of this one.
+  HEBB_INLINE void prefetch(const Place& at, int64_t ahead) const {
+#pragma GCC unroll 4
+    for (int gate = 0; gate < kGates; ++gate)
+      __builtin_prefetch(gates + at.in(kGates, gate) + ahead * kGates * at.hidden, 0, 2);
+    __builtin_prefetch(cells + at.in(1, 0) + 2 * ahead * at.hidden, 0, 2);
+  }
 
   template <class Lanes>
   HEBB_INLINE V<T> grad(Lanes lanes, const Place& at, V<T> dh, V<T>* d, V<T>* u) const {
-    const V<T> i = lanes.load(saved + at.saved(5, 0)), f = lanes.load(saved + at.saved(5, 1));
-    const V<T> g = lanes.load(saved + at.saved(5, 2)), o = lanes.load(saved + at.saved(5, 3));
-    const V<T> tanh_c = tanh(lanes.load(saved + at.saved(5, 4)));
-    const V<T> before = lanes.load(at.previous < 0 ? c0 + at.state : saved + at.saved_before(5, 4));
+    const V<T> i = lanes.load(gates + at.in(kGates, 0)), f = lanes.load(gates + at.in(kGates, 1));
+    const V<T> g = lanes.load(gates + at.in(kGates, 2)), o = lanes.load(gates + at.in(kGates, 3));
+    const V<T> tanh_c = tanh(lanes.load(cells + at.in(1, 0)));
+    const V<T> before = lanes.load(at.previous < 0 ? c0 + at.state : cells + at.before());
     const V<T> total = fma(dh * o, tanh_slope(tanh_c), lanes.load(dc + at.state));
     d[0] = total * g * sigmoid_slope(i);
     d[1] = total * before * sigmoid_slope(f);
@@ -161,20 +160,20 @@ struct LstmCellGrad {
 template <class T>
 struct GruCell {
   static constexpr int kGates = 3;
-  T* saved;
+  static constexpr bool kHasCell = false;
+  Kept<T> kept;
 
-  explicit GruCell(const stream::Command& command)
-      : saved(command.param<RecurrentParams>().saves ? command[2].as<T>() : nullptr) {}
+  GruCell(const RecurrentParams&, Kept<T> room, T*) : kept(room) {}
 
   template <class Lanes>
   HEBB_INLINE V<T> step(Lanes lanes, const Place& at, const V<T>* x, const V<T>* u, V<T> h) const {
     const V<T> r = sigmoid(x[0] + u[0]), z = sigmoid(x[1] + u[1]);
     const V<T> n = tanh(fma(r, u[2], x[2]));
-    if (saved) {
-      lanes.store(r, saved + at.saved(4, 0));
-      lanes.store(z, saved + at.saved(4, 1));
-      lanes.store(n, saved + at.saved(4, 2));
-      lanes.store(u[2], saved + at.saved(4, 3));
+    if (kept.gates) {
+      lanes.store(r, kept.gates + at.in(kGates, 0));
+      lanes.store(z, kept.gates + at.in(kGates, 1));
+      lanes.store(n, kept.gates + at.in(kGates, 2));
+      lanes.store(u[2], kept.other + at.in(1, 0));
     }
     return fma(z, h - n, n);
   }
@@ -183,20 +182,30 @@ struct GruCell {
 template <class T>
 struct GruCellGrad {
   static constexpr int kGates = 3;
-  static constexpr int kOutputs = 3, kInputs = 4;
+  static constexpr int kOutputs = 3, kInputs = 5;
   static constexpr bool kHasCell = false;
   T* du;
-  const T* saved;
-  const T* y;
-  const T* h0;
+  const T *gates, *products, *y, *h0;
 
   explicit GruCellGrad(const stream::Command& command)
-      : du(command[2].as<T>()), saved(command[4].as<T>()), y(command[5].as<T>()), h0(command[6].as<T>()) {}
+      : du(command[2].as<T>()),
+        gates(command[4].as<T>()),
+        products(command[5].as<T>()),
+        y(command[6].as<T>()),
+        h0(command[7].as<T>()) {}
+
+  HEBB_INLINE void prefetch(const Place& at, int64_t ahead) const {
+#pragma GCC unroll 4
+    for (int gate = 0; gate < kGates; ++gate)
+      __builtin_prefetch(gates + at.in(kGates, gate) + ahead * kGates * at.hidden, 0, 2);
+    __builtin_prefetch(products + at.in(1, 0) + ahead * at.hidden, 0, 2);
+    __builtin_prefetch(y + at.in(1, 0) + 2 * ahead * at.hidden, 0, 2);
+  }
 
   template <class Lanes>
   HEBB_INLINE V<T> grad(Lanes lanes, const Place& at, V<T> dh, V<T>* d, V<T>* u) const {
-    const V<T> r = lanes.load(saved + at.saved(4, 0)), z = lanes.load(saved + at.saved(4, 1));
-    const V<T> n = lanes.load(saved + at.saved(4, 2)), product = lanes.load(saved + at.saved(4, 3));
+    const V<T> r = lanes.load(gates + at.in(kGates, 0)), z = lanes.load(gates + at.in(kGates, 1));
+    const V<T> n = lanes.load(gates + at.in(kGates, 2)), product = lanes.load(products + at.in(1, 0));
     const V<T> before = lanes.load(at.previous < 0 ? h0 + at.state : y + at.before());
     d[2] = dh * (V<T>(T(1)) - z) * tanh_slope(n);
     d[0] = u[0] = d[2] * product * sigmoid_slope(r);

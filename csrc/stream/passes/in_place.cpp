@@ -20,8 +20,7 @@ Range sharing(const PlanCommand& command) {
     range.first = command.tile_operands;
     range.results = range.first + command.tiles->output_count;
   } else if (command.slot->traits.in_place) {
-    while (range.results < command.operands.size() && command.operands[range.results].writes())
-      ++range.results;
+    range.results = 1;
   }
   return range;
 }
