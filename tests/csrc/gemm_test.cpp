@@ -2,10 +2,13 @@
 #include "kernels/gemm.h"
 
 #include <cmath>
+#include <limits>
 #include <random>
+#include <thread>
 
 #include "check.h"
 #include "core/error.h"
+#include "device/cpu/pool.h"
 #include "kernel_harness.h"
 #include "kernels/fill.h"
 
@@ -229,6 +232,52 @@ TEST(gemm_keeps_nan_in_its_row) {
     run(kernels::gemm, 1, {out.out(), a.in(), b.in()}, GemmParams{kernels::kActivationRelu, false});
     for (int64_t i = 0; i < 20; ++i) {
       for (int64_t j = 0; j < 50; ++j) CHECK(std::isnan(out.as<float>()[i * 50 + j]) == (i == 7));
+    }
+  }
+}
+
+// An infinity keeps its sign, and one that meets 0 or its opposite is not a number: as in plain arithmetic.
+TEST(gemm_treats_infinity_as_arithmetic_does) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  Buffer a(DType::kF32, {20, 40}), b(DType::kF32, {40, 50}), out(DType::kF32, {20, 50});
+  for (int64_t i = 0; i < a.size(); ++i) a.as<float>()[i] = 1;
+  for (int64_t i = 0; i < b.size(); ++i) b.as<float>()[i] = i / 50 == 3 && i % 50 == 9 ? 0.0f : 2.0f;
+  a.as<float>()[2 * 40 + 3] = infinity;
+  a.as<float>()[4 * 40 + 3] = -infinity;
+  a.as<float>()[6 * 40 + 3] = infinity, a.as<float>()[6 * 40 + 31] = -infinity;
+  for (stream::Isa isa : machine_isas()) {
+    kernels::fill(isa);
+    run(kernels::gemm, 1, {out.out(), a.in(), b.in()}, GemmParams{kernels::kActivationNone, false});
+    for (int64_t i = 0; i < 20; ++i) {
+      for (int64_t j = 0; j < 50; ++j) {
+        const float got = out.as<float>()[i * 50 + j];
+        const bool meets_zero = j == 9 && (i == 2 || i == 4);
+        if (i == 6 || meets_zero) {
+          CHECK(std::isnan(got));
+        } else {
+          CHECK_EQ(got, i == 2 ? infinity : i == 4 ? -infinity : j == 9 ? 78.0f : 80.0f);
+        }
+      }
+    }
+  }
+}
+
+// On the threads of the library denormal operands and products count as zero; all else is as it is.
+TEST(gemm_flushes_denormals) {
+  Buffer a(DType::kF32, {20, 40}), b(DType::kF32, {40, 50}), out(DType::kF32, {20, 50});
+  for (int64_t i = 0; i < a.size(); ++i) a.as<float>()[i] = i / 40 % 2 ? 1e-30f : 1e-42f;
+  for (int64_t i = 0; i < b.size(); ++i) b.as<float>()[i] = i % 50 < 25 ? 1e-10f : 1.0f;
+  for (stream::Isa isa : machine_isas()) {
+    kernels::fill(isa);
+    std::thread([&] {
+      cpu::set_flush_denormals();
+      run(kernels::gemm, 1, {out.out(), a.in(), b.in()}, GemmParams{kernels::kActivationNone, false});
+    }).join();
+    for (int64_t i = 0; i < 20; ++i) {
+      for (int64_t j = 0; j < 50; ++j) {
+        const double want = i % 2 && j >= 25 ? 40e-30 : 0;
+        CHECK_NEAR(out.as<float>()[i * 50 + j], want, 1e-6 * want);
+      }
     }
   }
 }
