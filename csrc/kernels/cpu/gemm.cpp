@@ -54,7 +54,7 @@ bool whole_matrices(const Batch& batch, const stream::Context& context) {
 // body(index, thread) for every matrix, in runs of about kSerialWork.
 template <class F>
 void for_matrices(const Batch& batch, stream::Context& context, F&& body) {
-  const int64_t work = batch.m * batch.n * (batch.k + kStoreWork) + 1;
+  const int64_t work = work_of<float>(batch.m, batch.n, batch.k) + 1;
   const int64_t run = work >= kSerialWork ? 1 : kSerialWork / work;
   const int64_t tasks = (batch.count + run - 1) / run;
   context.parallel(tasks, [&](int64_t task, int thread) {

@@ -31,8 +31,9 @@ template <class T>
 inline constexpr int64_t kBlockN = 2048 / sizeof(T);
 // Multiply-adds below which a second thread costs more than it saves (about 3 us of work).
 inline constexpr int64_t kSerialWork = sizeof(V<float>) * 4096;
-// Storing an element of C takes as long as this many multiply-adds.
+// Storing an element of C takes as long as this many multiply-adds, and so does packing one of A or B.
 inline constexpr int64_t kStoreWork = 8;
+inline constexpr int64_t kPackWork = 8;
 
 template <class T>
 struct Epilogue {
@@ -302,10 +303,18 @@ void multiply_on_thread(T* space, const Product<T, A, B, C>& p, const F& done = 
   multiply_part(p, Part{0, p.m, 0, p.n}, space, done);
 }
 
+// How many multiply-adds of large products a product takes as long as: a tile that is not full takes as long
+// as a full one.
+template <class T>
+HEBB_INLINE int64_t work_of(int64_t m, int64_t n, int64_t k) {
+  const int64_t columns = (n + kTileColumns<T> - 1) / kTileColumns<T> * kTileColumns<T>;
+  return m * columns * (k + kStoreWork) + (m + n) * k * kPackWork;
+}
+
 // One part where a second thread would not pay.
 template <class T, class A, class B, class C>
 Grid grid_of(const stream::Context& context, const Product<T, A, B, C>& p) {
-  if (context.threads() == 1 || p.m * p.n * (p.k + kStoreWork) < kSerialWork) return {};
+  if (context.threads() == 1 || work_of<T>(p.m, p.n, p.k) < kSerialWork) return {};
   return Grid::choose<T>(p.m, p.n, p.k, context.threads());
 }
 
