@@ -47,7 +47,7 @@ struct ForwardSpace {
 };
 
 // Turns a row of scores into weights relative to the largest score yet; y, the sum of weighted values so far,
-// is brought to the same unit.
+// is brought to the same unit. Without a y these are its first scores.
 template <class T>
 void weigh_row(T* scores, int64_t keys, Running<T>& row, T* y, int64_t width) {
   const T own = row_max(scores, keys), top = own > row.top ? own : row.top;
@@ -56,10 +56,14 @@ void weigh_row(T* scores, int64_t keys, Running<T>& row, T* y, int64_t width) {
     span.put(scores, e);
     return span.valid(e, 0);
   }));
+  if (y == nullptr) {
+    row = {top, sum};
+    return;
+  }
   const T shrink = exp(V<T>(row.top - top))[0];
   row.sum = row.sum * shrink + sum;
   row.top = top;
-  if (y == nullptr || shrink == T{1}) return;
+  if (shrink == T{1}) return;
   each_vector<T>(0, width, [&](Span<T> span) { span.put(y, span.of(y) * V<T>(shrink)); });
 }
 
@@ -245,14 +249,14 @@ struct Backward {
     multiply({keys.seen,
               s.width,
               rows,
-              {space.weights, 1, kLine},
+              {space.weights, 1, kLine, true},
               {space.dy, s.width, 1},
               {dv.row(keys.first), dv.row_stride},
               {true}});
     multiply({keys.seen,
               s.depth,
               rows,
-              {space.dscores, 1, kLine},
+              {space.dscores, 1, kLine, true},
               {space.queries, s.depth, 1},
               {dk.row(keys.first), dk.row_stride},
               {true}});

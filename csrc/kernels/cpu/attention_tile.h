@@ -37,7 +37,8 @@ struct Matrix {
   }
   HEBB_INLINE T* row(int64_t i) const { return data + i * row_stride; }
   HEBB_INLINE void clear(int64_t rows, int64_t columns) const {
-    for (int64_t i = 0; i < rows; ++i) __builtin_memset(row(i), 0, static_cast<size_t>(columns) * sizeof(T));
+    for (int64_t i = 0; i < rows; ++i)
+      each_vector<T>(0, columns, [&](Span<T> span) { span.put(row(i), V<T>::zero()); });
   }
 };
 
@@ -72,6 +73,9 @@ void copy_block(const Matrix<T>& from, int64_t first, int64_t rows, int64_t colu
   for (int64_t i = 0; i < rows; ++i, to += columns) {
     const T* row = from.row(first + i);
     if (from.column_stride == 1) {
+      // Rows of a head lie too far apart for the hardware to see that they follow each other.
+      constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T)), kAhead = 8;
+      for (int64_t j = 0; j < columns; j += kLine) __builtin_prefetch(row + kAhead * from.row_stride + j);
       each_vector<T>(0, columns, [&](Span<T> span) { span.put(to, span.of(row) * V<T>(scale)); });
     } else {
       for (int64_t j = 0; j < columns; ++j) to[j] = row[j * from.column_stride] * scale;

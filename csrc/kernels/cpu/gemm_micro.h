@@ -25,7 +25,7 @@ inline constexpr int kTileColumns = kTileVectors* V<T>::kWidth;
 // One call: c[i][0..columns) (+)= sum over k of A[i, k] B[k, 0..columns).
 template <class T>
 struct Strip {
-  const T* a;  // packed: a[k * rows + i]; in place: a[i * a_stride + k]
+  const T* a;  // A[i, k] at a[i + k * a_stride], or, along its rows, at a[i * a_stride + k]
   int64_t a_stride;
   const T* b;  // b[k * b_stride + j]
   int64_t b_stride;
@@ -39,7 +39,7 @@ using Micro = void (*)(const Strip<T>& strip);
 
 // k is the innermost loop and each element of C one chain of FMAs in its order, so an element's bits do not
 // depend on the tile it falls in.
-template <class T, int kRows, int kVectors, bool kPacked>
+template <class T, int kRows, int kVectors, bool kAcross>
 void multiply(const Strip<T>& s) {
   using Vec = V<T>;
   Vec acc[kRows][kVectors];
@@ -53,8 +53,8 @@ void multiply(const Strip<T>& s) {
   }
   const T* a = s.a;
   const T* b = s.b;
-  const int64_t a_row = kPacked ? 1 : s.a_stride;
-  const int64_t a_step = kPacked ? kRows : 1;
+  const int64_t a_row = kAcross ? 1 : s.a_stride;
+  const int64_t a_step = kAcross ? s.a_stride : 1;
   const int64_t b_step = s.b_stride;
 #pragma GCC unroll 2
   for (int64_t k = 0; k < s.k; ++k) {
@@ -81,19 +81,20 @@ void multiply(const Strip<T>& s) {
   }
 }
 
-template <class T, bool kPacked>
+// kAcross: A is contiguous across its rows, as a packed panel is; else along them.
+template <class T, bool kAcross>
 struct MicroTable {
   Micro<T> entry[kTileRows][kTileVectors];
 };
 
-template <class T, bool kPacked, int... kRow>
-constexpr MicroTable<T, kPacked> make_table(std::integer_sequence<int, kRow...>) {
-  return {{{&multiply<T, kRow + 1, 1, kPacked>, &multiply<T, kRow + 1, 2, kPacked>}...}};
+template <class T, bool kAcross, int... kRow>
+constexpr MicroTable<T, kAcross> make_table(std::integer_sequence<int, kRow...>) {
+  return {{{&multiply<T, kRow + 1, 1, kAcross>, &multiply<T, kRow + 1, 2, kAcross>}...}};
 }
 
-template <class T, bool kPacked>
-inline constexpr MicroTable<T, kPacked> kMicro =
-    make_table<T, kPacked>(std::make_integer_sequence<int, kTileRows>{});
+template <class T, bool kAcross>
+inline constexpr MicroTable<T, kAcross> kMicro =
+    make_table<T, kAcross>(std::make_integer_sequence<int, kTileRows>{});
 
 }  // namespace tile
 }  // namespace

@@ -4,10 +4,9 @@
 //
 //   struct A {                        // rows of A, in panels of at most kTileRows
 //     Panel<T> panel(T* space, int64_t row, int rows, int64_t k0, int64_t kc) const;
-//        // rows row..row+rows-1 and k0..k0+kc-1, either packed into space as space[k * rows + i] -> {space,
-//        0}, or,
-//        // where each row is contiguous in k, in place -> {first element, row stride}. space has room for
-//        // kTileRows * kc + kSlack elements.
+//        // rows row..row+rows-1 and k0..k0+kc-1, either packed into space as space[k * rows + i], or in
+//        // place, where rows are contiguous along k or across. space has room for kTileRows * kc + kSlack
+//        // elements.
 //     bool runs_across() const;     // whether several panels are better made at once, by
 //     void panels(T* space, const Rows* bands, int count, int64_t k0, int64_t kc, Panel<T>* made) const;
 //   };
@@ -31,10 +30,11 @@ namespace hebb::kernels::HEBB_ISA {
 namespace {
 namespace tile {
 
+// One of the strides is 1.
 template <class T>
 struct Panel {
   const T* data;
-  int64_t row_stride;  // 0 where packed
+  int64_t row_stride, k_stride;
 };
 
 // Rows of A and C that one panel has.
@@ -51,15 +51,17 @@ template <class T, class S = T>
 struct MatrixA {
   const S* data;
   int64_t row_stride, k_stride;
+  bool in_cache = false;  // small, and just made: packing would not pay where rows run across
 
   Panel<T> panel(T* space, int64_t row, int rows, int64_t k0, int64_t kc) const {
     const S* from = data + row * row_stride + k0 * k_stride;
+    if constexpr (sizeof(S) == sizeof(T)) {
+      // Rows whole pages apart share one set of the L1 cache and would evict each other.
+      const bool aliased = row_stride * static_cast<int64_t>(sizeof(T)) % 2048 == 0 && rows > 8;
+      if (k_stride == 1 && !aliased) return {from, row_stride, 1};
+      if (row_stride == 1 && in_cache) return {from, 1, k_stride};
+    }
     if (k_stride == 1) {
-      if constexpr (sizeof(S) == sizeof(T)) {
-        // Rows whole pages apart share one set of the L1 cache and would evict each other.
-        const bool aliased = row_stride * static_cast<int64_t>(sizeof(T)) % 2048 == 0 && rows > 8;
-        if (!aliased && row_stride != 0) return {from, row_stride};
-      }
       const S* starts[kTileRows];
       for (int i = 0; i < rows; ++i) starts[i] = from + i * row_stride;
       interleave(space, rows, starts, rows, kc);
@@ -70,11 +72,11 @@ struct MatrixA {
         for (int i = 0; i < rows; ++i)
           space[k * rows + i] = compute_value(from[k * k_stride + i * row_stride]);
     }
-    return {space, 0};
+    return {space, 1, rows};
   }
 
   // Whether memory runs across the rows: a panel alone would take a part of each line that it touches.
-  bool runs_across() const { return sizeof(S) == sizeof(T) && row_stride == 1 && k_stride != 1; }
+  bool runs_across() const { return sizeof(S) == sizeof(T) && row_stride == 1 && k_stride != 1 && !in_cache; }
 
   // Panels of `count` bands of rows that follow each other, each in room for kTileRows * kc + kSlack
   // elements.
@@ -86,7 +88,7 @@ struct MatrixA {
         int rows[kBandsAtOnce];
         for (int i = 0; i < count; ++i) {
           out[i] = space + i * room, rows[i] = bands[i].count;
-          made[i] = {out[i], 0};
+          made[i] = {out[i], 1, rows[i]};
         }
         return copy_side_by_side(out, rows, count, data + bands[0].first + k0 * k_stride, k_stride, kc);
       }
