@@ -21,10 +21,15 @@ constexpr stream::Layout kPoolLayout{"pool", sizeof(PoolParams), 6, kPoolFields}
 
 }  // namespace
 
-stream::Slot max_pool2d{.name = "max_pool2d", .traits = {.min_inputs = 1}, .params = &kPoolLayout};
-stream::Slot max_pool2d_grad{.name = "max_pool2d_grad", .traits = {.min_inputs = 2}, .params = &kPoolLayout};
-stream::Slot max_pool2d_pick{.name = "max_pool2d_pick", .traits = {.min_inputs = 2}, .params = &kPoolLayout};
-stream::Slot avg_pool2d{.name = "avg_pool2d", .traits = {.min_inputs = 1}, .params = &kPoolLayout};
-stream::Slot avg_pool2d_grad{.name = "avg_pool2d_grad", .traits = {.min_inputs = 1}, .params = &kPoolLayout};
+stream::Slot max_pool2d{
+    .name = "max_pool2d", .traits = {.min_inputs = 1, .epilogue = true}, .params = &kPoolLayout};
+stream::Slot max_pool2d_grad{
+    .name = "max_pool2d_grad", .traits = {.min_inputs = 2, .epilogue = true}, .params = &kPoolLayout};
+stream::Slot max_pool2d_pick{
+    .name = "max_pool2d_pick", .traits = {.min_inputs = 2, .epilogue = true}, .params = &kPoolLayout};
+stream::Slot avg_pool2d{
+    .name = "avg_pool2d", .traits = {.min_inputs = 1, .epilogue = true}, .params = &kPoolLayout};
+stream::Slot avg_pool2d_grad{
+    .name = "avg_pool2d_grad", .traits = {.min_inputs = 1, .epilogue = true}, .params = &kPoolLayout};
 
 }  // namespace hebb::kernels

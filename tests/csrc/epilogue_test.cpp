@@ -3,6 +3,7 @@
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
 #include "kernels/norm.h"
+#include "kernels/pool.h"
 
 namespace hebb::testing {
 namespace {
@@ -117,6 +118,72 @@ PlanOperand add_input_grad(TestProgram& made, const Convolution& size, DType dty
 TEST(epilogue_of_convolution) {
   check_cases("conv2d", kConvolutions, add_conv);
   check_cases("conv2d_input_grad", kConvolutions, add_input_grad);
+}
+
+struct Pooling {
+  int64_t batch, height, width, channels, size, stride, before;
+
+  int64_t extent(int64_t length) const { return (length + 2 * before - size) / stride + 1; }
+  Shape image() const { return {batch, height, width, channels}; }
+  Shape pooled() const { return {batch, extent(height), extent(width), channels}; }
+  kernels::PoolParams params() const {
+    return {{size, size}, {stride, stride}, {1, 1}, {before, before}, {before, before}, true};
+  }
+};
+
+// Windows side by side, with rows and columns left over, overlapping ones, and none at all.
+const Pooling kPoolings[] = {{3, 28, 28, 6, 2, 2, 0}, {2, 11, 13, 17, 3, 3, 0}, {2, 9, 9, 33, 3, 2, 1},
+                             {70, 4, 4, 3, 2, 2, 0},  {1, 40, 60, 4, 2, 3, 1},  {0, 4, 4, 3, 2, 2, 0}};
+
+PlanOperand add_max_pool(TestProgram& made, const Pooling& size, DType dtype) {
+  const auto y = made.temporary(size.pooled(), dtype);
+  add_command(made, kernels::max_pool2d,
+              {y, made.output(size.pooled(), DType::kU8), made.argument(size.image(), dtype)}, 2,
+              size.params());
+  return y;
+}
+
+PlanOperand add_avg_pool(TestProgram& made, const Pooling& size, DType dtype) {
+  const auto y = made.temporary(size.pooled(), dtype);
+  add_command(made, kernels::avg_pool2d, {y, made.argument(size.image(), dtype)}, 1, size.params());
+  return y;
+}
+
+// Where the elements that the windows of some images chose lie.
+PlanOperand add_taps(TestProgram& made, const Pooling& size, DType dtype) {
+  const auto taps = made.output(size.pooled(), DType::kU8);
+  add_command(made, kernels::max_pool2d,
+              {made.output(size.pooled(), dtype), taps, made.argument(size.image(), dtype)}, 2,
+              size.params());
+  return taps;
+}
+
+PlanOperand add_max_pool_grad(TestProgram& made, const Pooling& size, DType dtype) {
+  const auto taps = add_taps(made, size, dtype), dx = made.temporary(size.image(), dtype);
+  add_command(made, kernels::max_pool2d_grad, {dx, made.argument(size.pooled(), dtype), taps}, 1,
+              size.params());
+  return dx;
+}
+
+PlanOperand add_max_pool_pick(TestProgram& made, const Pooling& size, DType dtype) {
+  const auto taps = add_taps(made, size, dtype), y = made.temporary(size.pooled(), dtype);
+  add_command(made, kernels::max_pool2d_pick, {y, made.argument(size.image(), dtype), taps}, 1,
+              size.params());
+  return y;
+}
+
+PlanOperand add_avg_pool_grad(TestProgram& made, const Pooling& size, DType dtype) {
+  const auto dx = made.temporary(size.image(), dtype);
+  add_command(made, kernels::avg_pool2d_grad, {dx, made.argument(size.pooled(), dtype)}, 1, size.params());
+  return dx;
+}
+
+TEST(epilogue_of_pooling) {
+  check_cases("max_pool2d", kPoolings, add_max_pool);
+  check_cases("max_pool2d_grad", kPoolings, add_max_pool_grad);
+  check_cases("max_pool2d_pick", kPoolings, add_max_pool_pick);
+  check_cases("avg_pool2d", kPoolings, add_avg_pool);
+  check_cases("avg_pool2d_grad", kPoolings, add_avg_pool_grad);
 }
 
 const Shape kRows[] = {{1, 5}, {300, 7}, {70, 64}, {33, 300}, {1000, 3}, {3, 5000}, {0, 4}};

@@ -2,52 +2,13 @@
 #include "kernels/pool.h"
 
 #include "kernels/cpu/lanes.h"
+#include "kernels/cpu/pool_tiled.h"
+#include "kernels/cpu/tile_epilogue.h"
 #include "kernels/cpu/widen.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
 namespace pool {
-
-// The image and the pooled operand of one command.
-struct Geometry {
-  int64_t batch, height, width, channels, rows, columns;
-  PoolParams params;
-  bool overlaps;  // an element may lie in several windows
-
-  Geometry(const stream::Operand& image, const stream::Operand& pooled, const PoolParams& p)
-      : batch(image.shape[0]),
-        height(image.shape[1]),
-        width(image.shape[2]),
-        channels(image.shape[3]),
-        rows(pooled.shape[1]),
-        columns(pooled.shape[2]),
-        params(p),
-        overlaps(false) {
-    for (int axis = 0; axis < 2; ++axis)
-      overlaps = overlaps || p.stride[axis] <= (p.size[axis] - 1) * p.dilation[axis];
-  }
-
-  // Rows of the image or of windows per task.
-  HEBB_INLINE int64_t grain() const {
-    return task_grain(columns * channels * params.size[0] * params.size[1]);
-  }
-  HEBB_INLINE int64_t image_row(int64_t n, int64_t y) const { return (n * height + y) * width * channels; }
-  HEBB_INLINE int64_t pooled_row(int64_t n, int64_t y) const { return (n * rows + y) * columns * channels; }
-};
-
-// The elements of one window along one axis: taps first..end-1 are inside the image, tap t at start + t *
-// dilation.
-struct Span {
-  int64_t start, first, end;
-};
-
-HEBB_INLINE Span window_span(const PoolParams& p, int axis, int64_t window, int64_t extent) {
-  const int64_t start = window * p.stride[axis] - p.before[axis], dilation = p.dilation[axis];
-  if (start >= 0 && start + (p.size[axis] - 1) * dilation < extent) return {start, 0, p.size[axis]};
-  const int64_t first = start >= 0 ? 0 : ceil_div(-start, dilation);
-  const int64_t end = extent <= start ? 0 : least(p.size[axis], ceil_div(extent - start, dilation));
-  return {start, first, most(first, end)};
-}
 
 // What an average divides by: the elements inside the image, or inside the padded one.
 HEBB_INLINE int64_t counted(const PoolParams& p, int axis, const Span& span, int64_t extent) {
@@ -153,24 +114,43 @@ void mean_grad_window(const Geometry& g, T* to, const T* dy, const Span& down, c
   });
 }
 
+// body(image, row of it, thread) for all rows of the result, `rows` of `size` elements each in an image; the
+// epilogue follows some of them at a time.
+template <class F>
+void for_result_rows(stream::Context& context, const Geometry& g, int64_t rows, int64_t size,
+                     const TileEpilogue* epilogue, F&& body) {
+  const int64_t count = g.batch * rows, piece = rows_of_piece(size);
+  parallel_items(context, ceil_div(count, piece), ceil_div(g.grain(), piece), [&](int64_t index, int thread) {
+    const int64_t first = index * piece, last = least(count, first + piece);
+    int64_t n = first / rows, y = first % rows;
+    for (int64_t item = first; item < last; ++item) {
+      body(n, y, thread);
+      if (++y < rows) continue;
+      y = 0;
+      ++n;
+    }
+    if (epilogue) epilogue->run(thread, {first * size, (last - first) * size});
+  });
+}
+
 // body(image, offset of a row of windows, their vertical span, thread) for all rows.
 template <class F>
-void for_rows(stream::Context& context, const Geometry& g, F&& body) {
-  parallel_items(context, g.batch * g.rows, g.grain(), [&](int64_t item, int thread) {
-    const int64_t n = item / g.rows, y = item % g.rows;
-    body(g.image_row(n, 0), g.pooled_row(n, y), window_span(g.params, 0, y, g.height), thread);
-  });
+void for_rows(stream::Context& context, const Geometry& g, const TileEpilogue* epilogue, F&& body) {
+  for_result_rows(
+      context, g, g.rows, g.columns * g.channels, epilogue, [&](int64_t n, int64_t y, int thread) {
+        body(g.image_row(n, 0), g.pooled_row(n, y), window_span(g.params, 0, y, g.height), thread);
+      });
 }
 
 // Rows of dx, zeroed, then body(row of dx, offset of a row of windows, their vertical span, their tap row
 // that lies on the row, thread) in a fixed order.
 template <class T, class F>
-void for_touches(stream::Context& context, const Geometry& g, T* dx, F&& body) {
+void for_touches(stream::Context& context, const Geometry& g, T* dx, const TileEpilogue* epilogue, F&& body) {
   const PoolParams& p = g.params;
-  parallel_items(context, g.batch * g.height, g.grain(), [&](int64_t item, int thread) {
-    const int64_t n = item / g.height, y = item % g.height;
+  const int64_t size = g.width * g.channels;
+  for_result_rows(context, g, g.height, size, epilogue, [&](int64_t n, int64_t y, int thread) {
     T* to = dx + g.image_row(n, y);
-    __builtin_memset(to, 0, static_cast<size_t>(g.width * g.channels) * sizeof(T));
+    __builtin_memset(to, 0, static_cast<size_t>(size) * sizeof(T));
     for (int64_t u = 0; u < p.size[0]; ++u) {
       const int64_t start = y + p.before[0] - u * p.dilation[0];
       if (start < 0 || start % p.stride[0] != 0 || start / p.stride[0] >= g.rows) continue;
@@ -194,15 +174,19 @@ struct Floats {
   T* rows;
   int64_t row;
   bool half;
+  const TileEpilogue* epilogue;  // of the result's rows; null where it follows the whole
 
-  Floats(stream::Context& context, const stream::Command& command, int64_t row_size)
-      : row((row_size + 15) / 16 * 16), half(is_half(command[0].dtype)) {
+  Floats(stream::Context& context, const stream::Command& command, int64_t row_size,
+         const TileEpilogue& follows)
+      : row((row_size + 15) / 16 * 16),
+        half(is_half(command[0].dtype)),
+        epilogue(follows && !half ? &follows : nullptr) {
     int64_t count = context.threads() * row;
-    for (int i = 0; i < command.operand_count; ++i)
+    for (int i = 0; i < command.own_operands(); ++i)
       count += is_half(command[i].dtype) ? command[i].size() : 0;
     rows = count ? context.scratch<T>(0, count) : nullptr;
     T* memory = rows + context.threads() * row;
-    for (int i = 0; i < command.operand_count; ++i) {
+    for (int i = 0; i < command.own_operands(); ++i) {
       at[i] = command[i].as<T>();
       if (!is_half(command[i].dtype)) continue;
       at[i] = memory;
@@ -215,10 +199,11 @@ struct Floats {
 
   HEBB_INLINE T* taps(int thread) const { return rows + thread * row; }
 
-  void finish(stream::Context& context, const stream::Command& command) const {
+  void finish(stream::Context& context, const stream::Command& command, const TileEpilogue& follows) const {
     if constexpr (sizeof(T) == sizeof(float)) {
       if (half) narrow(context, at[0], command[0]);
     }
+    if (!epilogue) follows.run_behind(0, command[0].size());
   }
 };
 
@@ -228,12 +213,25 @@ struct Max {
   static constexpr int kImage = 2, kPooled = 0, kTaps = 1;
   template <class T, class Tap>
   static void run(stream::Context& context, const Geometry& g, const Floats<T>& floats, Tap* taps) {
-    for_rows(context, g, [&](int64_t image, int64_t row, const Span& down, int thread) {
+    if (g.tiled) return run_tiled(context, g, floats, taps);
+    for_rows(context, g, floats.epilogue, [&](int64_t image, int64_t row, const Span& down, int thread) {
       T* where = floats.taps(thread);
       for_columns(g, [&](int64_t x, const Span& across) {
         max_window(g, floats.at[2] + image, down, across, floats.at[0] + row + x, where + x);
       });
       store_taps(where, g.columns * g.channels, taps + row);
+    });
+  }
+
+  template <class T, class Tap>
+  static void run_tiled(stream::Context& context, const Geometry& g, const Floats<T>& floats, Tap* taps) {
+    const int64_t image_row = g.width * g.channels;
+    with_size(g.params, [&](auto size) {
+      for_rows(context, g, floats.epilogue, [&](int64_t image, int64_t row, const Span& down, int thread) {
+        T* where = floats.taps(thread);
+        max_row(g, size, floats.at[2] + image + down.start * image_row, floats.at[0] + row, where);
+        store_taps(where, g.columns * g.channels, taps + row);
+      });
     });
   }
 };
@@ -242,11 +240,33 @@ struct MaxGrad {
   static constexpr int kImage = 0, kPooled = 1, kTaps = 2;
   template <class T, class Tap>
   static void run(stream::Context& context, const Geometry& g, const Floats<T>& floats, Tap* taps) {
-    for_touches(context, g, floats.at[0], [&](T* to, int64_t row, const Span&, int64_t u, int thread) {
-      T* where = floats.taps(thread);
-      load_taps(taps + row, g.columns * g.channels, where);
-      for_columns(g, [&](int64_t x, const Span& across) {
-        max_grad_window(g, to, floats.at[1] + row + x, where + x, across, u);
+    if (g.tiled) return run_tiled(context, g, floats, taps);
+    for_touches(context, g, floats.at[0], floats.epilogue,
+                [&](T* to, int64_t row, const Span&, int64_t u, int thread) {
+                  T* where = floats.taps(thread);
+                  load_taps(taps + row, g.columns * g.channels, where);
+                  for_columns(g, [&](int64_t x, const Span& across) {
+                    max_grad_window(g, to, floats.at[1] + row + x, where + x, across, u);
+                  });
+                });
+  }
+
+  template <class T, class Tap>
+  static void run_tiled(stream::Context& context, const Geometry& g, const Floats<T>& floats,
+                        const Tap* taps) {
+    const int64_t row_size = g.width * g.channels;
+    with_size(g.params, [&](auto size) {
+      for_result_rows(context, g, g.height, row_size, floats.epilogue, [&](int64_t n, int64_t y, int thread) {
+        T* to = floats.at[0] + g.image_row(n, y);
+        const int64_t window = y / size.down;
+        if (window >= g.rows) {
+          __builtin_memset(to, 0, static_cast<size_t>(row_size) * sizeof(T));
+          return;
+        }
+        const int64_t row = g.pooled_row(n, window);
+        T* where = floats.taps(thread);
+        load_taps(taps + row, g.columns * g.channels, where);
+        max_grad_row(g, size, y % size.down, floats.at[1] + row, where, to);
       });
     });
   }
@@ -256,7 +276,7 @@ struct MaxPick {
   static constexpr int kImage = 1, kPooled = 0, kTaps = 2;
   template <class T, class Tap>
   static void run(stream::Context& context, const Geometry& g, const Floats<T>& floats, Tap* taps) {
-    for_rows(context, g, [&](int64_t image, int64_t row, const Span& down, int thread) {
+    for_rows(context, g, floats.epilogue, [&](int64_t image, int64_t row, const Span& down, int thread) {
       T* where = floats.taps(thread);
       load_taps(taps + row, g.columns * g.channels, where);
       for_columns(g, [&](int64_t x, const Span& across) {
@@ -270,7 +290,7 @@ struct Mean {
   static constexpr int kImage = 1, kPooled = 0, kTaps = -1;
   template <class T>
   static void run(stream::Context& context, const Geometry& g, const Floats<T>& floats) {
-    for_rows(context, g, [&](int64_t image, int64_t row, const Span& down, int) {
+    for_rows(context, g, floats.epilogue, [&](int64_t image, int64_t row, const Span& down, int) {
       for_columns(g, [&](int64_t x, const Span& across) {
         mean_window(g, floats.at[1] + image, down, across, floats.at[0] + row + x);
       });
@@ -282,18 +302,21 @@ struct MeanGrad {
   static constexpr int kImage = 0, kPooled = 1, kTaps = -1;
   template <class T>
   static void run(stream::Context& context, const Geometry& g, const Floats<T>& floats) {
-    for_touches(context, g, floats.at[0], [&](T* to, int64_t row, const Span& down, int64_t, int) {
-      for_columns(g, [&](int64_t x, const Span& across) {
-        mean_grad_window(g, to, floats.at[1] + row + x, down, across);
-      });
-    });
+    for_touches(context, g, floats.at[0], floats.epilogue,
+                [&](T* to, int64_t row, const Span& down, int64_t, int) {
+                  for_columns(g, [&](int64_t x, const Span& across) {
+                    mean_grad_window(g, to, floats.at[1] + row + x, down, across);
+                  });
+                });
   }
 };
 
 template <class Job, class T>
 void run_in(const stream::Command& command, stream::Context& context) {
   const Geometry g(command[Job::kImage], command[Job::kPooled], command.param<PoolParams>());
-  const Floats<T> floats(context, command, Job::kTaps < 0 ? 0 : g.columns * g.channels);
+  // Before any memory is asked for.
+  const TileEpilogue epilogue(command, context);
+  const Floats<T> floats(context, command, Job::kTaps < 0 ? 0 : g.columns * g.channels, epilogue);
   if constexpr (Job::kTaps < 0) {
     Job::run(context, g, floats);
   } else if (command[Job::kTaps].dtype == DType::kU8) {
@@ -301,7 +324,7 @@ void run_in(const stream::Command& command, stream::Context& context) {
   } else {
     Job::run(context, g, floats, command[Job::kTaps].template as<int32_t>());
   }
-  floats.finish(context, command);
+  floats.finish(context, command, epilogue);
 }
 
 template <class Job>
