@@ -32,6 +32,7 @@ struct Axis {
   }
   HEBB_INLINE int64_t end_tap(int64_t window, int64_t extent) const {
     const int64_t room = extent - at(window);
+    if (room > (taps - 1) * gap) return taps;
     return room <= 0 ? 0 : least(taps, ceil_div(room, gap));
   }
 };

@@ -92,10 +92,10 @@ HEBB_INLINE int64_t block_space(const Blocking& b, const Axis (&axes)[2], int64_
   return axes[0].taps * axes[1].taps == 0 ? 0 : band_space<T>(axes, b.images, b.rows, b.columns, depth);
 }
 
-// One panel of weights over the windows of one row of a block.
+// One panel of weights over the windows of one row of a block, which are cut into pieces.
 template <class T>
-void correlate_row(const Correlation<T>& c, const Band<T>& band, int64_t panel, const Block& block, int64_t n,
-                   int64_t y) {
+void correlate_row(const Correlation<T>& c, const Band<T>& band, int64_t panel, const Block& block,
+                   const Pieces& pieces, int64_t n, int64_t y) {
   const Axis &down = c.axes[0], &across = c.axes[1];
   // Taps in the padding above and below the image are left out.
   const int64_t first = down.taps ? down.first_tap(y) : 0;
@@ -118,7 +118,6 @@ void correlate_row(const Correlation<T>& c, const Band<T>& band, int64_t panel, 
   const T* in =
       band.data + (n - block.n0) * band.image + (y - block.y0) * down.step * band.row + first * tile.tap_step;
   T* out = c.out + n * c.out_image + y * c.out_row + block.x0 * c.out_pixel + panel * kColumns<T>;
-  const Pieces pieces(block.columns(), kRows<T>);
   for (int64_t i = 0; i < pieces.count; ++i) {
     const int64_t x = pieces.start(i);
     tile.in = in + x * tile.pixel;
@@ -170,12 +169,13 @@ void correlate(stream::Context& context, const Correlation<T>& c, const Blocking
   context.parallel(blocks.count() * groups, [&](int64_t task, int thread) {
     const Block block = blocks.block(task / groups);
     const int64_t group = task % groups;
+    const Pieces pieces(block.columns(), kRows<T>);
     Band<T> band{nullptr, 0, 0, c.in.depth};
     if (c.depth() > 0) band = take_band(c.in, c.axes, block, false, space + thread * per_thread);
     const int64_t first = panels * group / groups, last = panels * (group + 1) / groups;
     for (int64_t panel = first; panel < last; ++panel) {
       for (int64_t n = block.n0; n < block.n1; ++n)
-        for (int64_t y = block.y0; y < block.y1; ++y) correlate_row(c, band, panel, block, n, y);
+        for (int64_t y = block.y0; y < block.y1; ++y) correlate_row(c, band, panel, block, pieces, n, y);
     }
     end_block(c, block, first * kColumns<T>, least(c.outs, last * kColumns<T>), thread);
   });

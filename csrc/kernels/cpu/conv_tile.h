@@ -110,10 +110,16 @@ void forward_tile(const ForwardTile<T>& t) {
   }
 }
 
+// Short runs of taps that share a vector.
+inline constexpr int kMostRuns = 3;
+
 // Sums over the pixels of a block: out[i][j] (+)= sum of dy[pixel, i] x[pixel + offset of vector j].
 template <class T>
 struct WeightTile {
   const T* x[kVectors];
+  // Further runs of a vector, which start at its lanes `run`, 2 run: what lane 0 of each would be read from.
+  const T* next[kVectors][kMostRuns - 1];
+  int64_t run;
   int64_t x_image, x_row, x_pixel;
   const T* dy;
   int64_t dy_image, dy_row, dy_pixel;
@@ -123,9 +129,12 @@ struct WeightTile {
   int64_t out_row;
 };
 
-template <class T, int kTileRows, int kTileVectors>
+template <class T, int kTileRows, int kTileVectors, int kRuns>
 void weight_tile(const WeightTile<T>& t) {
   using Vec = V<T>;
+  Mask<T> before[kRuns];  // the lanes before those of a run
+#pragma GCC unroll 3
+  for (int r = 1; r < kRuns; ++r) before[r] = first_lanes<T>(r * t.run);
   Vec acc[kTileRows][kTileVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kTileRows; ++i) {
@@ -139,7 +148,11 @@ void weight_tile(const WeightTile<T>& t) {
       for (int64_t x = 0; x < t.columns; ++x, at += t.x_pixel, dy += t.dy_pixel) {
         Vec xv[kTileVectors];
 #pragma GCC unroll 2
-        for (int j = 0; j < kTileVectors; ++j) xv[j] = Vec::load(t.x[j] + at);
+        for (int j = 0; j < kTileVectors; ++j) {
+          xv[j] = Vec::load(t.x[j] + at);
+#pragma GCC unroll 3
+          for (int r = 1; r < kRuns; ++r) xv[j] = select(before[r], xv[j], Vec::load(t.next[j][r - 1] + at));
+        }
 #pragma GCC unroll 16
         for (int i = 0; i < kTileRows; ++i) {
           const Vec d = Vec::set1(dy[i]);
@@ -169,22 +182,23 @@ template <class T, int... kRow>
 constexpr TileTable<ForwardTile<T>, kRows<T>> forward_table(std::integer_sequence<int, kRow...>) {
   return {{{&forward_tile<T, kRow + 1, 1>, &forward_tile<T, kRow + 1, 2>}...}};
 }
-template <class T, int... kRow>
+template <class T, int kRuns, int... kRow>
 constexpr TileTable<WeightTile<T>, kRows<T>> weight_table(std::integer_sequence<int, kRow...>) {
-  return {{{&weight_tile<T, kRow + 1, 1>, &weight_tile<T, kRow + 1, 2>}...}};
+  return {{{&weight_tile<T, kRow + 1, 1, kRuns>, &weight_tile<T, kRow + 1, 2, kRuns>}...}};
 }
 
 // entry[rows - 1][vectors - 1].
 template <class T>
 inline constexpr auto kForwardTiles = forward_table<T>(std::make_integer_sequence<int, kRows<T>>{});
-template <class T>
-inline constexpr auto kWeightTiles = weight_table<T>(std::make_integer_sequence<int, kRows<T>>{});
+template <class T, int kRuns = 1>
+inline constexpr auto kWeightTiles = weight_table<T, kRuns>(std::make_integer_sequence<int, kRows<T>>{});
 
-// n cut into the fewest pieces of at most `most_each`, sizes differing by at most one.
+// n cut into the fewest pieces of at most `most_each`; the first `longer` of them have one more than `size`.
 struct Pieces {
-  int64_t extent, count;
-  HEBB_INLINE Pieces(int64_t n, int64_t most_each) : extent(n), count((n + most_each - 1) / most_each) {}
-  HEBB_INLINE int64_t start(int64_t piece) const { return extent * piece / count; }
+  int64_t count, size, longer;
+  HEBB_INLINE Pieces(int64_t n, int64_t most_each)
+      : count((n + most_each - 1) / most_each), size(count ? n / count : 0), longer(n - count * size) {}
+  HEBB_INLINE int64_t start(int64_t piece) const { return piece * size + (piece < longer ? piece : longer); }
 };
 
 }  // namespace conv

@@ -19,15 +19,25 @@ struct WeightSum {
 
   // Neighbouring taps of a row are neighbours in a band, so a row of taps is one run of vectors.
   HEBB_INLINE bool folded() const { return axes[1].gap == 1; }
-  HEBB_INLINE int64_t run() const { return folded() ? axes[1].taps * in.depth : in.depth; }
-  HEBB_INLINE int64_t runs() const { return folded() ? axes[0].taps : axes[0].taps * axes[1].taps; }
+  // Several short ones go into one vector.
+  HEBB_INLINE int64_t merged() const {
+    if (!folded()) return 1;
+    return most(1, least(least(kMostRuns, axes[0].taps), V<T>::kWidth / most(1, axes[1].taps * in.depth)));
+  }
+  HEBB_INLINE int64_t tap_run() const { return folded() ? axes[1].taps * in.depth : in.depth; }
+  HEBB_INLINE int64_t tap_runs() const { return folded() ? axes[0].taps : axes[0].taps * axes[1].taps; }
+  // Merged ones count as one here.
+  HEBB_INLINE int64_t run() const { return merged() * tap_run(); }
+  HEBB_INLINE int64_t runs() const { return ceil_div(tap_runs(), merged()); }
+  // Of an output.
+  HEBB_INLINE int64_t weights() const { return tap_runs() * tap_run(); }
   HEBB_INLINE int64_t run_vectors() const { return ceil_div(run(), V<T>::kWidth); }
   HEBB_INLINE int64_t vectors() const { return runs() * run_vectors(); }
   HEBB_INLINE bool gathers() const {
     return vectors() > 2 * kVectors && dy_pixel * static_cast<int64_t>(sizeof(T)) >= 512;
   }
   // Full vectors are read, so runs that do not fill them need a band with room behind it.
-  HEBB_INLINE bool copies() const { return in.depth != in.channels || run() % V<T>::kWidth != 0; }
+  HEBB_INLINE bool copies() const { return in.depth != in.channels || tap_run() % V<T>::kWidth != 0; }
 };
 
 // Outputs o0..o1-1 of dy over the windows of a block.
@@ -72,12 +82,12 @@ struct WeightParts {
   bool direct;  // one part that has the layout of dw
 
   explicit WeightParts(const WeightSum<T>& s)
-      : blocks(make_blocks<T>(s.in, s.axes, s.rows, s.columns, s.outs * s.runs() * s.run())) {
+      : blocks(make_blocks<T>(s.in, s.axes, s.rows, s.columns, s.outs * s.weights())) {
     part_size = s.outs * s.vectors() * V<T>::kWidth;
     parts = least(least(blocks.count(), kEnoughTasks), most(1, kPartElements / part_size));
     groups = least(ceil_div(s.outs, kRows<T>), ceil_div(kEnoughTasks, parts));
     band_size = block_space<T>(blocks, s.axes, s.in.depth);
-    direct = parts == 1 && s.run() % V<T>::kWidth == 0;
+    direct = parts == 1 && s.vectors() * V<T>::kWidth == s.weights();
   }
   HEBB_INLINE int64_t space() const { return direct ? 0 : parts * part_size; }
   HEBB_INLINE int64_t thread_space(const WeightSum<T>& s) const {
@@ -90,22 +100,31 @@ template <class T>
 void sum_tile(const WeightSum<T>& s, const Band<T>& band, const Block& block, const Outputs<T>& outputs,
               int64_t first, int count, T* part, bool accumulate) {
   const Axis& down = s.axes[0];
-  const int64_t across = s.folded() ? 1 : s.axes[1].taps;
+  const int64_t across = s.folded() ? 1 : s.axes[1].taps, merged = s.merged();
   // Only windows whose taps of these vectors may lie inside the image.
   int64_t y0 = block.y1, y1 = block.y0;
   WeightTile<T> tile;
+  tile.run = s.tap_run();
   for (int j = 0; j < count; ++j) {
     const int64_t run = (first + j) / s.run_vectors(), vector = (first + j) % s.run_vectors();
-    const int64_t u = run / across, v = run % across;
-    const int64_t offset = down.from + u * down.gap;
-    y0 = least(y0, most(block.y0, offset >= 0 ? 0 : ceil_div(-offset, down.step)));
-    y1 = most(y1, least(block.y1, offset >= s.in.height ? 0 : ceil_div(s.in.height - offset, down.step)));
-    tile.x[j] = band.data + u * down.gap * band.row + v * s.axes[1].gap * band.pixel + vector * V<T>::kWidth;
+    const int64_t v = run % across, left = s.tap_runs() - run * merged;
+    for (int64_t r = 0; r < merged; ++r) {
+      // Lanes behind the last run are not used.
+      const int64_t number = least(r, left - 1), u = (run * merged + number) / across;
+      const int64_t offset = down.from + u * down.gap;
+      y0 = least(y0, most(block.y0, offset >= 0 ? 0 : ceil_div(-offset, down.step)));
+      y1 = most(y1, least(block.y1, offset >= s.in.height ? 0 : ceil_div(s.in.height - offset, down.step)));
+      (r == 0 ? tile.x[j] : tile.next[j][r - 1]) = band.data + u * down.gap * band.row - number * tile.run +
+                                                   v * s.axes[1].gap * band.pixel + vector * V<T>::kWidth;
+    }
   }
   tile.rows = most(0, y1 - y0);
   if (tile.rows == 0) y0 = block.y0;
   tile.x_row = down.step * band.row;
-  for (int j = 0; j < count; ++j) tile.x[j] += (y0 - block.y0) * tile.x_row;
+  for (int j = 0; j < count; ++j) {
+    tile.x[j] += (y0 - block.y0) * tile.x_row;
+    for (int64_t r = 1; r < merged; ++r) tile.next[j][r - 1] += (y0 - block.y0) * tile.x_row;
+  }
   tile.x_image = band.image;
   tile.x_pixel = s.axes[1].step * band.pixel;
   tile.dy = outputs.dy + (y0 - block.y0) * outputs.row;
@@ -117,7 +136,11 @@ void sum_tile(const WeightSum<T>& s, const Band<T>& band, const Block& block, co
   tile.accumulate = accumulate;
   tile.out_row = s.vectors() * V<T>::kWidth;
   tile.out = part + outputs.o0 * tile.out_row + first * V<T>::kWidth;
-  kWeightTiles<T>.entry[outputs.o1 - outputs.o0 - 1][count - 1](tile);
+  const int64_t outs = outputs.o1 - outputs.o0;
+  const auto& tiles = merged == 1   ? kWeightTiles<T>
+                      : merged == 2 ? kWeightTiles<T, 2>
+                                    : kWeightTiles<T, kMostRuns>;
+  tiles.entry[outs - 1][count - 1](tile);
 }
 
 // dw[o] = the sum of its parts, without the lanes that fill up runs.
@@ -129,8 +152,8 @@ void add_parts(const WeightSum<T>& s, const T* parts, int64_t count, int64_t par
     const T* from = parts + (o * s.vectors() + vector) * kWidth;
     V<T> sum = V<T>::load(from);
     for (int64_t part = 1; part < count; ++part) sum = sum + V<T>::load(from + part * part_size);
-    const int64_t at = vector % run_vectors * kWidth;
-    sum.store_partial(s.dw + (o * s.runs() + vector / run_vectors) * run + at, least(kWidth, run - at));
+    const int64_t in_run = vector % run_vectors * kWidth, at = vector / run_vectors * run + in_run;
+    sum.store_partial(s.dw + o * s.weights() + at, least(least(kWidth, run - in_run), s.weights() - at));
   }
 }
 
