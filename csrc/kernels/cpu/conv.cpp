@@ -15,6 +15,13 @@ namespace conv {
 // Weights [out, taps, depth] of a group are packed as those of a matrix product.
 static_assert(kColumns<float> == tile::kTileColumns<float> && kColumns<double> == tile::kTileColumns<double>);
 
+// Whether the forward pass goes by pair_tile.
+template <class T>
+bool takes_pairs(const Geometry& g) {
+  return kHasPairs<T> && g.channels == 1 && g.axis(1).step == 1 && g.axis(1).gap == 1 &&
+         2 * g.outs <= V<T>::kWidth;
+}
+
 template <class T>
 class Forward {
  public:
@@ -29,6 +36,7 @@ class Forward {
     c_.out_row = g_.columns * g_.outs;
     c_.out_image = g_.rows * c_.out_row;
     c_.relu = g_.params.activation == kActivationRelu;
+    c_.paired = takes_pairs<T>(g_);
     blocks_ = make_blocks<T>(c_.in, c_.axes, c_.rows, c_.columns, c_.depth() * c_.outs);
     if (g_.depthwise() ? has_long_depthwise_runs(c_) : has_long_runs(c_, blocks_)) c_.epilogue = epilogue;
     in_panels_ = command[2].in_panels;
@@ -39,7 +47,7 @@ class Forward {
 
   void carve(Carver& carver, int threads) {
     const int64_t packed = g_.depthwise() ? g_.taps() * g_.outs : packed_weights<T>(c_.outs, c_.depth());
-    packed_ = carver.take<T>(in_panels_ ? 0 : packed);
+    packed_ = carver.take<T>(in_panels_ ? 0 : c_.paired ? V<T>::kWidth * (c_.depth() + 1) : packed);
     bands_ = carver.take<T>(g_.depthwise() ? 0 : threads * block_space<T>(blocks_, c_.axes, g_.depth));
   }
 
@@ -55,6 +63,12 @@ class Forward {
       c_.bias = bias;
       return correlate_depthwise(context, c_);
     }
+    if (c_.paired) {
+      pack_pairs(weight, bias);
+      c_.in.data = x;
+      c_.out = operands[0];
+      return correlate(context, c_, blocks_, bands_);
+    }
     for (int64_t group = 0; group < g_.params.groups; ++group) {
       c_.in = g_.images(x, group);
       c_.out = operands[0] + group * c_.outs;
@@ -68,6 +82,18 @@ class Forward {
   }
 
  private:
+  // The weights of each tap, then the bias, as a vector of two lanes for each output.
+  void pack_pairs(const T* weight, const T* bias) {
+    const int64_t taps = c_.depth();
+    zero_run(packed_, (taps + 1) * V<T>::kWidth);
+    for (int64_t tap = 0; tap <= taps; ++tap) {
+      T* to = packed_ + tap * V<T>::kWidth;
+      for (int64_t o = 0; o < c_.outs; ++o)
+        to[2 * o] = to[2 * o + 1] = tap < taps ? weight[o * taps + tap] : bias ? bias[o] : T(0);
+    }
+    c_.bias = packed_ + taps * V<T>::kWidth;
+  }
+
   Geometry g_;
   Correlation<T> c_{};
   Blocking blocks_;
@@ -170,6 +196,7 @@ void run_conv(const stream::Command& command, stream::Context& context) {
 stream::Packing forward_packing(const stream::Command& command) {
   const Geometry g(command[1], command[2], command[0], command.param<ConvParams>());
   if (g.params.groups != 1 || winograd::Forward<float>::takes(command)) return {};
+  if (command[0].dtype != DType::kF64 && takes_pairs<float>(g)) return {};
   const int64_t depth = g.taps() * g.depth, rows = g.batch * g.rows * g.columns;
   const int64_t shape[] = {1, depth, g.outs}, strides[] = {0, 1, depth};
   return tile::packing_of(command, 2, rows, shape, strides);

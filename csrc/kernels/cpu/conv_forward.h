@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/cpu/conv_band.h"
-#include "kernels/cpu/conv_tile.h"
+#include "kernels/cpu/conv_pairs.h"
 #include "kernels/cpu/tile_epilogue.h"
 #include "stream/context.h"
 
@@ -23,11 +23,14 @@ struct Correlation {
   const T* weights;                       // panels of kColumns outputs, [taps, taps, depth, panel]
   const T* bias;
   bool relu;
+  bool paired;                   // the weights and the bias are those of pair_tile
   const TileEpilogue* epilogue;  // of the result that starts at `result`; null where none follows the blocks
   const T* result;
 
   HEBB_INLINE int64_t depth() const { return axes[0].taps * axes[1].taps * in.depth; }
   HEBB_INLINE int64_t panels() const { return ceil_div(outs, kColumns<T>); }
+  // Neighbours that a vector of a tile holds the outputs of.
+  HEBB_INLINE int64_t tile_pixels() const { return paired ? 2 : 1; }
 };
 
 // The vectors that the outputs of a panel fill.
@@ -119,10 +122,16 @@ void correlate_row(const Correlation<T>& c, const Band<T>& band, int64_t panel, 
       band.data + (n - block.n0) * band.image + (y - block.y0) * down.step * band.row + first * tile.tap_step;
   T* out = c.out + n * c.out_image + y * c.out_row + block.x0 * c.out_pixel + panel * kColumns<T>;
   for (int64_t i = 0; i < pieces.count; ++i) {
-    const int64_t x = pieces.start(i);
+    const int64_t x = pieces.start(i) * c.tile_pixels(), count = pieces.start(i + 1) - pieces.start(i);
     tile.in = in + x * tile.pixel;
     tile.out = out + x * c.out_pixel;
-    kForwardTiles<T>.entry[pieces.start(i + 1) - x - 1][vectors - 1](tile);
+    if constexpr (kHasPairs<T>) {
+      if (c.paired) {
+        kPairTiles<T>.entry[count - 1](tile, block.columns() - x);
+        continue;
+      }
+    }
+    kForwardTiles<T>.entry[count - 1][vectors - 1](tile);
   }
 }
 
@@ -169,9 +178,11 @@ void correlate(stream::Context& context, const Correlation<T>& c, const Blocking
   context.parallel(blocks.count() * groups, [&](int64_t task, int thread) {
     const Block block = blocks.block(task / groups);
     const int64_t group = task % groups;
-    const Pieces pieces(block.columns(), kRows<T>);
+    const Pieces pieces(ceil_div(block.columns(), c.tile_pixels()), kRows<T>);
+    // A pair without its second pixel reads on by one.
+    const bool copy = c.paired && block.columns() % 2 != 0;
     Band<T> band{nullptr, 0, 0, c.in.depth};
-    if (c.depth() > 0) band = take_band(c.in, c.axes, block, false, space + thread * per_thread);
+    if (c.depth() > 0) band = take_band(c.in, c.axes, block, copy, space + thread * per_thread);
     const int64_t first = panels * group / groups, last = panels * (group + 1) / groups;
     for (int64_t panel = first; panel < last; ++panel) {
       for (int64_t n = block.n0; n < block.n1; ++n)
