@@ -49,6 +49,8 @@ void pair_tile(const ForwardTile<float>& t, int64_t pixels) {
   for (int64_t u = 0; u < t.taps; ++u) {
     const float* in = t.in + u * t.tap_step;
     for (int64_t k = 0; k < t.run; ++k, ++in, w += Vec::kWidth) {
+      // Opaque to the compiler, which else keeps pairs for later taps and moves them between registers.
+      asm volatile("" : "+r"(in));
       const Vec wv = Vec::load(w);
 #pragma GCC unroll 16
       for (int i = 0; i < kPairs; ++i) acc[i] = fma(load_pair(in + 2 * i), wv, acc[i]);
