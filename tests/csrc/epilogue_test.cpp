@@ -133,7 +133,8 @@ struct Pooling {
 
 // Windows side by side, with rows and columns left over, overlapping ones, and none at all.
 const Pooling kPoolings[] = {{3, 28, 28, 6, 2, 2, 0}, {2, 11, 13, 17, 3, 3, 0}, {2, 9, 9, 33, 3, 2, 1},
-                             {70, 4, 4, 3, 2, 2, 0},  {1, 40, 60, 4, 2, 3, 1},  {0, 4, 4, 3, 2, 2, 0}};
+                             {70, 4, 4, 3, 2, 2, 0},  {1, 6, 70, 64, 2, 2, 0},  {1, 40, 60, 4, 2, 3, 1},
+                             {0, 4, 4, 3, 2, 2, 0}};
 
 PlanOperand add_max_pool(TestProgram& made, const Pooling& size, DType dtype) {
   const auto y = made.temporary(size.pooled(), dtype);
