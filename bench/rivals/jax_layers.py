@@ -9,14 +9,15 @@ def linear(p, name, x):
     return x @ p[f"{name}.weight"].T + p[f"{name}.bias"]
 
 
-def conv(p, name, x, stride=1, padding=0):
-    """x [batch, height, width, channels], the weight [height, width, in, out]."""
+def conv(p, name, x, stride=1, padding=0, groups=1):
+    """x [batch, height, width, channels], the weight [height, width, in / groups, out]."""
     y = lax.conv_general_dilated(
         x,
         p[f"{name}.weight"],
         (stride, stride),
         [(padding, padding)] * 2,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
     )
     bias = p.get(f"{name}.bias")
     return y if bias is None else y + bias
@@ -58,6 +59,18 @@ def attention(query, key, value):
     scores = jnp.einsum("bhqd,bhkd->bhqk", query, key) * query.shape[-1] ** -0.5
     seen = jnp.tril(jnp.ones(scores.shape[-2:], bool))
     return jnp.einsum("bhqk,bhkd->bhqd", jax.nn.softmax(jnp.where(seen, scores, -jnp.inf), -1), value)
+
+
+def rnn(p, name, x):
+    """x [time, batch, features] to the outputs of one layer."""
+    ih = x @ p[f"{name}.weight_ih_l0"].T + p[f"{name}.bias_ih_l0"] + p[f"{name}.bias_hh_l0"]
+    hh = p[f"{name}.weight_hh_l0"].T
+
+    def step(h, input):
+        h = jnp.tanh(input + h @ hh)
+        return h, h
+
+    return lax.scan(step, jnp.zeros((x.shape[1], hh.shape[0]), x.dtype), ih)[1]
 
 
 def lstm(p, name, x):

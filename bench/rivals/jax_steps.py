@@ -28,7 +28,8 @@ class Parts:
         """Parameters and buffers by name; convolutions read their weights as [height, width, in, out]."""
         parameters, buffers = {}, {}
         for name, array in states(self.arrays, index).items():
-            value = jnp.asarray(array.transpose(1, 2, 3, 0) if array.ndim == 4 else array)
+            kernels = array.ndim == 4 and name.endswith("weight")
+            value = jnp.asarray(array.transpose(1, 2, 3, 0) if kernels else array)
             (buffers if name.endswith(BUFFERS) else parameters)[name] = value
         return parameters, buffers
 

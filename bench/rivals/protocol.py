@@ -51,10 +51,12 @@ def cpu_ms():
 
 
 class Worker:
-    """Runs steps as it is told: `run(count)` runs some and gives the losses of the last as numbers."""
+    """Runs steps as it is told: `run(count)` runs some and gives the losses of the last as numbers; `outcome()`, of an
+    operation, runs its first steps and gives what comes of them by name, as arrays."""
 
-    def __init__(self, run, versions):
+    def __init__(self, run, versions, outcome=None):
         self.run = run
+        self.outcome = outcome
         self.versions = versions
         self.chunk = 1
         self.replied_ms = cpu_ms()
@@ -110,9 +112,24 @@ class Worker:
         losses = [[finite(loss) for loss in self.run(1)] for _ in range(steps)]
         return {"losses": losses, "versions": self.versions}
 
+    def sums(self):
+        """Of absolute values, in f64: what is compared is not how a library sums."""
+        sums = {
+            name: float(numpy.abs(numpy.asarray(array, numpy.float64)).sum())
+            for name, array in self.outcome().items()
+        }
+        finite = {name: value if math.isfinite(value) else None for name, value in sums.items()}
+        return {"sums": finite, "versions": self.versions}
+
     def serve(self, commands, replies):
         """Answers each command `{"do": name, ...}` until the input ends; meanwhile the process sleeps in a read."""
-        actions = {"warmUp": self.warm_up, "window": self.window, "figures": self.figures, "losses": self.losses}
+        actions = {
+            "warmUp": self.warm_up,
+            "window": self.window,
+            "figures": self.figures,
+            "losses": self.losses,
+            "sums": self.sums,
+        }
         for line in commands:
             command = json.loads(line)
             reply = actions[command.pop("do")](**command)

@@ -17,6 +17,8 @@ class Parts:
         self.check = task.get("check", False)
         self.bf16 = task.get("precision") == "bf16"
         self.channels_last = self.settings.get("channelsLast", False)
+        # An operation says whether what has four axes is images, or kernels of them.
+        self.images = task.get("operation", {"images": True}).get("images", False)
         self.inputs = [self.input(array) for array in numbered(arrays, "inputs")]
         noise = numbered(arrays, "noise") if self.check else []
         # None: drawn in each step.
@@ -25,11 +27,11 @@ class Parts:
     def input(self, array):
         if array.dtype.kind == "i":
             return torch.from_numpy(array.astype("int64"))
-        tensor = torch.from_numpy(array.copy())
-        if tensor.dim() != 4:
-            return tensor
-        images = tensor.permute(0, 3, 1, 2)
-        return images if self.channels_last else images.contiguous()
+        tensor = self.channels_second(torch.from_numpy(array.copy()))
+        return tensor if self.channels_last else tensor.contiguous()
+
+    def channels_second(self, value):
+        return value.permute(0, 3, 1, 2) if self.images and value.dim() == 4 else value
 
     def model(self, model, index=0, flattened=None):
         """`flattened` names a weight whose inputs were images [height, width, channels], of the given extents."""
@@ -37,7 +39,7 @@ class Parts:
         for name, value in values.items():
             if flattened is not None and name == flattened[0]:
                 value = value.view(-1, *flattened[1]).permute(0, 3, 1, 2).flatten(1)
-            values[name] = value.permute(0, 3, 1, 2) if value.dim() == 4 else value
+            values[name] = self.channels_second(value)
         model.load_state_dict(values)
         if self.check:
             for module in model.modules():
