@@ -16,8 +16,8 @@ export const tolerancesOf = (name, precision) => ({
   ...special[name]?.[precision],
 });
 
-// What is no number, or missing, is as far as can be.
-function difference(a, b) {
+/** Relative to the larger one; what is no number, or missing, is as far as can be. */
+export function difference(a, b) {
   if (!Number.isFinite(a) || !Number.isFinite(b)) return Infinity;
   return a === b ? 0 : Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b));
 }

@@ -1,10 +1,10 @@
-// Runs the compiled steps of one workload: `hebb-worker.mjs JSON`, then commands as worker.mjs sends them.
+// Runs the compiled steps of one workload or operation: `hebb-worker.mjs JSON`, then commands as worker.mjs sends them.
 import { createInterface } from 'node:readline';
 import { faultsPerStep, pageFaults } from '../training/process-figures.mjs';
 import { Runner } from '../training/runner.mjs';
 import { hebb } from '../workloads/hebb.mjs';
-import { workload as find } from '../workloads/index.mjs';
 import { readStart } from './exchange.mjs';
+import { find } from './find.mjs';
 
 // A single fault counts little, also in steps that take longer than a window.
 const FAULT_STEPS = 10;
@@ -46,13 +46,32 @@ async function losses({ steps }) {
   return { losses: values };
 }
 
+// In the precision of JavaScript's numbers: what is compared is not how a library sums.
+async function absoluteSum(tensor) {
+  let sum = 0;
+  for (const value of await tensor.read()) sum += Math.abs(value);
+  return sum;
+}
+
+/** Of an operation: the sums of absolute values of what its first steps give, by name. */
+async function sums() {
+  const { outcomeSteps: steps = 1 } = built;
+  const step = hebb.compile(built.step);
+  const before = built.begun?.();
+  let results = [];
+  for (let i = 0; i < steps; i++) results = await step(...built.inputs);
+  const outcome = built.outcome(results, before);
+  const found = await Promise.all(outcome.map(async ([key, tensor]) => [key, await absoluteSum(tensor)]));
+  return { sums: Object.fromEntries(found) };
+}
+
 async function warmUp({ seconds }) {
   await runner.warmUp(seconds);
   replied = cpuMs();
   return { firstStepMs: runner.firstStepMs, versions: {} };
 }
 
-const actions = { warmUp, window, figures, losses };
+const actions = { warmUp, window, figures, losses, sums };
 for await (const line of createInterface({ input: process.stdin })) {
   const { do: action, ...options } = JSON.parse(line);
   process.stdout.write(`${JSON.stringify(await actions[action](options))}\n`);

@@ -50,13 +50,15 @@ export function workloadReport({ name, precision, floorMs, setting, screened, me
   };
 }
 
-const row = (name, ...cells) => name.padEnd(14) + cells.map(text => text.padStart(10)).join('');
+const WIDTH = 14;
+const row = (width, name, ...cells) => name.padEnd(width) + cells.map(text => text.padStart(10)).join('');
 
-export const head =
-  row('workload', 'hebb ms', 'p10', 'floor', '% floor', 'rival ms', 'MB', 'rival MB') +
+/** `width` of the names. */
+export const head = (width = WIDTH) =>
+  row(width, 'workload', 'hebb ms', 'p10', 'floor', '% floor', 'rival ms', 'MB', 'rival MB') +
   '  ratio rival / hebb';
 
-export function workloadLine(each) {
+export function workloadLine(each, width = WIDTH) {
   const { ms, settings } = each.rivals[each.fastest];
   const times = [each.hebbMs, each.hebbP10Ms, each.floorMs].map(time => time.toPrecision(4));
   const share = ((100 * each.floorMs) / each.hebbMs).toFixed(1);
@@ -64,7 +66,7 @@ export function workloadLine(each) {
   const [ratio, low, high] = [each.ratio, each.ratioLow, each.ratioHigh].map(value => value.toFixed(3));
   const quality = `${each.noisy ? 'NOISY, ' : ''}${each.pairs} pairs`;
   return (
-    row(each.name, ...times, share, ms.toPrecision(4), ...memory) +
+    row(width, each.name, ...times, share, ms.toPrecision(4), ...memory) +
     `  ${ratio} [${low}, ${high}] against ${each.fastest} ${settings}; ${quality}`
   );
 }
@@ -83,6 +85,13 @@ export function checkLine({ name, rival, settings, steps, first, early, late, eq
     `${steps} steps, largest relative difference ${first.toExponential(1)} in the first, ` +
       `${early.toExponential(1)} in ${EARLY_STEPS}, ${late.toExponential(1)} after`;
   return `${name.padEnd(14)}${`${rival} ${settings}`.padEnd(18)}${verdict}: ${what}`;
+}
+
+export function sumsLine({ name, rival, settings, names, largest, of, equal, failure }, width) {
+  const verdict = equal ? 'equal' : 'DIFFERENT';
+  const what =
+    failure ?? `largest relative difference ${largest.toExponential(1)} in ${of}, of ${names} sums`;
+  return `${name.padEnd(width)}${`${rival} ${settings}`.padEnd(18)}${verdict}: ${what}`;
 }
 
 /** 'torch 2.13.0+cpu, jax 0.10.2'. */

@@ -1,9 +1,13 @@
 // The other libraries, and the settings in which each of them is timed.
-
+import { operations } from '../ops/cases.mjs';
 import { names } from '../workloads/index.mjs';
 
-const convolutional = ['lenet', 'resnet18'];
-const drawing = ['transformer', 'vae', 'gan'];
+const namesWhere = condition => operations.filter(condition).map(({ name }) => name);
+
+const withImages = ['lenet', 'resnet18', ...namesWhere(({ images }) => images === true)];
+const drawing = ['transformer', 'vae', 'gan', ...namesWhere(({ op }) => op === 'dropout')];
+// Of an update, nothing is left that PyTorch would compile.
+const withForward = [...names, ...namesWhere(({ family }) => family !== 'optimizer')];
 
 // What glibc gives back to the system after each step comes again as page faults.
 const keepMemory = { MALLOC_MMAP_THRESHOLD_: '1073741824', MALLOC_TRIM_THRESHOLD_: '4294967296' };
@@ -17,9 +21,9 @@ const settings = {
       name: 'tuned-nhwc',
       worker: { ...tuned, channelsLast: true },
       env: keepMemory,
-      workloads: convolutional,
+      workloads: withImages,
     },
-    { name: 'compile', worker: { ...tuned, compile: true }, env: keepMemory },
+    { name: 'compile', worker: { ...tuned, compile: true }, env: keepMemory, workloads: withForward },
   ],
   jax: [
     { name: 'jit', worker: {} },
@@ -36,7 +40,7 @@ export const workloadNames = names.filter(name => name !== 'tiny');
 /** Those that a precision other than f32 makes sense for. */
 export const narrowWorkloads = ['resnet18', 'charlstm', 'transformer'];
 
-/** The settings of a rival for a workload, the plainest first. */
+/** The settings of a rival for a workload or an operation, the plainest first. */
 export function settingsFor(rival, workload) {
   return settings[rival]
     .filter(({ workloads }) => workloads === undefined || workloads.includes(workload))

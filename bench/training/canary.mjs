@@ -50,6 +50,11 @@ export class Canary {
     return times;
   }
 
+  /** Bytes that one core reads from the last cache in a millisecond, at best. */
+  get bandwidth() {
+    return stream.byteLength / this.#best[1];
+  }
+
   /** Whether the times are within 3 % of the best so far. */
   isWell(times) {
     return times.every((time, i) => time <= this.#best[i] * TOLERANCE);

@@ -26,15 +26,16 @@ export class Runner {
     }
   }
 
-  /** Runs steps; the values of the last one's losses. */
+  /** Runs steps; the values of the last one's losses, which are its results of one element. */
   async run(count) {
     let last = [];
     for (let i = 0; i < count; i++) {
-      for (const loss of last) loss.dispose();
+      for (const result of last) result.dispose();
       last = [await this.#call()].flat();
     }
-    const values = await Promise.all(last.map(loss => loss.item()));
-    for (const loss of last) loss.dispose();
+    const losses = last.filter(({ size }) => size === 1);
+    const values = await Promise.all(losses.map(loss => loss.item()));
+    for (const result of last) result.dispose();
     return values;
   }
 
