@@ -93,6 +93,24 @@ test(`train --rivals, ${hasRivals ? 'set up' : 'not set up'}`, async () => {
   expect(json).toMatchObject({ versions: { torch: expect.stringMatching(/^2\./) }, workloads: [workload] });
 }, 300_000);
 
+const operation = ['ops', '--only', 'gemm-64x64x64', '--threads', '1', '--peak', '246'] as const;
+
+test(`ops, rivals ${hasRivals ? 'set up' : 'not set up'}`, async () => {
+  const checked = await bench(...operation, '--check');
+  if (!hasRivals) {
+    expect(checked).toMatchObject({ code: 1, output: expect.stringContaining('run npm run bench:setup') });
+    return;
+  }
+  expect([checked.code, checked.output]).toEqual([
+    0,
+    expect.stringMatching(/torch eager +equal: .* of 3 sums/),
+  ]);
+  const { code, output, json } = await bench(...operation, '--pairs', '1', '--seconds', '0.05');
+  expect([code, output]).toEqual([0, expect.stringMatching(/against torch \w+; .*torch eager [\d.]+/s)]);
+  const each = { name: 'gemm-64x64x64', hebbMs: number, floorMs: 0.0063938, ratio: number };
+  expect(json).toMatchObject({ machine: { streamGBs: number }, workloads: [each], failed: [] });
+}, 300_000);
+
 interface Soak {
   readonly rssStartMb: number;
   readonly rssEndMb: number;
