@@ -229,8 +229,13 @@ test('of short runs eight go ahead, of a step not run yet two', async () => {
   };
   const step = compile((y: Tensor) => y.add(1));
   expect(await aheadOf(step)).toBe(2);
-  for (let i = 0; i < 50; i++) await step(x);
-  expect(await aheadOf(step)).toBe(8);
+  // How many depends on the time of the last run, which another process may have made a long one.
+  let most = 2;
+  for (let round = 0; round < 10 && most < 8; round++) {
+    for (let i = 0; i < 50; i++) await step(x);
+    most = await aheadOf(step);
+  }
+  expect(most).toBe(8);
 });
 
 test('a loop of short steps leaves the event loop its turns', async () => {
