@@ -61,18 +61,17 @@ struct Forward {
 
   void store_tile(const StateTile& tile, int64_t step, const T* sums, const T* before, T* next) const {
     const int64_t first = tile.block * kTileUnits<T>, columns = weight.columns_in(tile.block);
-    const int64_t ahead = (n.reverse ? -1 : 1) * kGates * n.hidden;
+    const int64_t ahead = n.reverse ? -1 : 1;
     for (int i = 0; i < tile.rows; ++i) {
       const int64_t row = tile.row + i;
       for_channels<T>(
           columns, [&](int64_t column, auto lanes) __attribute__((always_inline)) {
             const Place at = n.place(step, row, first + column);
+            prefetch_step<kGates>(products, at, ahead);
             V<T> x[kGates], u[kGates];
 #pragma GCC unroll 4
             for (int gate = 0; gate < kGates; ++gate) {
               x[gate] = lanes.load(products + at.in(kGates, gate));
-              // Rows lie too far apart for the hardware to see that the next step's follow.
-              __builtin_prefetch(products + at.in(kGates, gate) + ahead, 0, 2);
               u[gate] = V<T>::load(sums + i * kRowStep + gate * kTileUnits<T> + column);
               if (bias) u[gate] = u[gate] + lanes.load(bias + gate * n.hidden + at.unit);
             }
@@ -157,10 +156,9 @@ struct Backward {
             V<T> total = lanes.load(dh + at.state);
             if (sums) total = total + V<T>::load(sums + i * kTileUnits<T> + column);
             if (step < 0) return lanes.store(total, dh + at.state);
-            // Rows lie too far apart for the hardware to see that the step before follows.
             cell.prefetch(at, ahead);
             if (dy) {
-              __builtin_prefetch(dy + at.in(1, 0) + ahead * n.hidden, 0, 2);
+              prefetch_step<1>(dy, at, ahead);
               total = total + lanes.load(dy + at.in(1, 0));
             }
             V<T> of_x[kGates], of_h[kGates];

@@ -24,6 +24,15 @@ struct Place {
   HEBB_INLINE int64_t before() const { return previous * hidden + unit; }
 };
 
+// Asks for the values of a step of [batch, time, parts hidden], `ahead` steps from this one. Rows lie too far
+// apart for the hardware to see which comes next.
+template <int kParts, class T>
+HEBB_INLINE void prefetch_step(const T* p, const Place& at, int64_t ahead) {
+#pragma GCC unroll 4
+  for (int part = 0; part < kParts; ++part)
+    __builtin_prefetch(p + at.in(kParts, part) + ahead * kParts * at.hidden, 0, 2);
+}
+
 struct SequenceShape {
   int64_t batch, time, hidden;
   bool reverse;
@@ -78,9 +87,7 @@ struct RnnCellGrad {
   explicit RnnCellGrad(const stream::Command& command)
       : relu(command.param<RecurrentParams>().relu), y(command[3].as<T>()) {}
 
-  HEBB_INLINE void prefetch(const Place& at, int64_t ahead) const {
-    __builtin_prefetch(y + at.in(1, 0) + ahead * at.hidden, 0, 2);
-  }
+  HEBB_INLINE void prefetch(const Place& at, int64_t ahead) const { prefetch_step<1>(y, at, ahead); }
 
   template <class Lanes>
   HEBB_INLINE V<T> grad(Lanes lanes, const Place& at, V<T> dh, V<T>* d, V<T>* u) const {
@@ -133,10 +140,8 @@ struct LstmCellGrad {
 
   // Asks for what the step before reads, `ahead` of this one.
   HEBB_INLINE void prefetch(const Place& at, int64_t ahead) const {
-#pragma GCC unroll 4
-    for (int gate = 0; gate < kGates; ++gate)
-      __builtin_prefetch(gates + at.in(kGates, gate) + ahead * kGates * at.hidden, 0, 2);
-    __builtin_prefetch(cells + at.in(1, 0) + 2 * ahead * at.hidden, 0, 2);
+    prefetch_step<kGates>(gates, at, ahead);
+    prefetch_step<1>(cells, at, 2 * ahead);
   }
 
   template <class Lanes>
@@ -195,11 +200,9 @@ struct GruCellGrad {
         h0(command[7].as<T>()) {}
 
   HEBB_INLINE void prefetch(const Place& at, int64_t ahead) const {
-#pragma GCC unroll 4
-    for (int gate = 0; gate < kGates; ++gate)
-      __builtin_prefetch(gates + at.in(kGates, gate) + ahead * kGates * at.hidden, 0, 2);
-    __builtin_prefetch(products + at.in(1, 0) + ahead * at.hidden, 0, 2);
-    __builtin_prefetch(y + at.in(1, 0) + 2 * ahead * at.hidden, 0, 2);
+    prefetch_step<kGates>(gates, at, ahead);
+    prefetch_step<1>(products, at, ahead);
+    prefetch_step<1>(y, at, 2 * ahead);
   }
 
   template <class Lanes>

@@ -17,6 +17,9 @@ using stream::Operand;
 constexpr int64_t kExpCost = 4;
 constexpr int64_t kRowCost = 512;
 
+// Rows in one task, where the elements of each cost so much.
+HEBB_INLINE int64_t row_grain(int64_t cost) { return task_grain(cost + kRowCost); }
+
 template <class E>
 void softmax_row(const E* x, E* y, int64_t n) {
   using C = Compute<E>;
@@ -64,7 +67,7 @@ void softmax_kernel(const Command& command, Context& context) {
   const int64_t rows = command[0].shape[0], n = command[0].shape[1];
   with_float(command[0].dtype, [&](auto tag) {
     using E = typename decltype(tag)::type;
-    parallel_items(context, rows, task_grain(n * kExpCost + kRowCost), [&](int64_t row, int) {
+    parallel_items(context, rows, row_grain(n * kExpCost), [&](int64_t row, int) {
       softmax_row(command[1].as<const E>() + row * n, command[0].as<E>() + row * n, n);
     });
   });
@@ -74,7 +77,7 @@ void log_softmax_kernel(const Command& command, Context& context) {
   const int64_t rows = command[0].shape[0], n = command[0].shape[1];
   with_float(command[0].dtype, [&](auto tag) {
     using E = typename decltype(tag)::type;
-    parallel_items(context, rows, task_grain(n * kExpCost + kRowCost), [&](int64_t row, int) {
+    parallel_items(context, rows, row_grain(n * kExpCost), [&](int64_t row, int) {
       log_softmax_row(command[1].as<const E>() + row * n, command[0].as<E>() + row * n, n);
     });
   });
@@ -84,7 +87,7 @@ void softmax_grad_kernel(const Command& command, Context& context) {
   const int64_t rows = command[0].shape[0], n = command[0].shape[1];
   with_float(command[0].dtype, [&](auto tag) {
     using E = typename decltype(tag)::type;
-    parallel_items(context, rows, task_grain(n + kRowCost), [&](int64_t row, int) {
+    parallel_items(context, rows, row_grain(n), [&](int64_t row, int) {
       softmax_grad_row(command[1].as<const E>() + row * n, command[2].as<const E>() + row * n,
                        command[0].as<E>() + row * n, n);
     });
@@ -95,7 +98,7 @@ void log_softmax_grad_kernel(const Command& command, Context& context) {
   const int64_t rows = command[0].shape[0], n = command[0].shape[1];
   with_float(command[0].dtype, [&](auto tag) {
     using E = typename decltype(tag)::type;
-    parallel_items(context, rows, task_grain(n * kExpCost + kRowCost), [&](int64_t row, int) {
+    parallel_items(context, rows, row_grain(n * kExpCost), [&](int64_t row, int) {
       log_softmax_grad_row(command[1].as<const E>() + row * n, command[2].as<const E>() + row * n,
                            command[0].as<E>() + row * n, n);
     });
@@ -170,7 +173,7 @@ void run_cross_entropy(const Command& command, Context& context) {
   const int64_t bad = first_bad(ids, rows, target);
   if (bad < rows) return context.fail(bad, ids[bad], n - 1);
   C *loss = command[0].as<C>(), *share = command[1].as<C>(), *stats = command[2].as<C>();
-  parallel_items(context, rows, task_grain(n * kExpCost + kRowCost), [&](int64_t row, int) {
+  parallel_items(context, rows, row_grain(n * kExpCost), [&](int64_t row, int) {
     if (target.ignores(ids[row])) {
       loss[row] = share[row] = stats[2 * row] = stats[2 * row + 1] = 0;
       return;
@@ -214,7 +217,7 @@ void run_cross_entropy_grad(const Command& command, Context& context) {
   const C all_weight = target.spread != 0 ? static_cast<C>(total_weight(target)) : C{0};
   const I* ids = command[2].as<const I>();
   const C *stats = command[3].as<const C>(), *dloss = command[4].as<const C>();
-  parallel_items(context, rows, task_grain(n * kExpCost + kRowCost), [&](int64_t row, int) {
+  parallel_items(context, rows, row_grain(n * kExpCost), [&](int64_t row, int) {
     E* dx = command[0].as<E>() + row * n;
     // The forward kernel has reported an id out of range; its poisoned operands may still come by here.
     if (target.ignores(ids[row]) || !target.in_range(ids[row])) {
