@@ -16,7 +16,15 @@ HEBB_TABLE(v2)
 HEBB_TABLE(avx2)
 HEBB_TABLE(avx512)
 
+namespace avx512 {
+void fill_amx(bool emulated);
+}
+
 void fill(stream::Isa isa) {
+  if (isa == stream::Isa::kAmx || isa == stream::Isa::kAmxEmulated) {
+    avx512::all();
+    return avx512::fill_amx(isa == stream::Isa::kAmxEmulated);
+  }
   if (isa == stream::Isa::kAvx512) return avx512::all();
   if (isa == stream::Isa::kAvx2) return avx2::all();
   v2::all();

@@ -10,8 +10,9 @@ namespace {
 constexpr stream::Field kGemmFields[] = {
     {"activation", stream::FieldType::kInt, offsetof(GemmParams, activation), 1},
     {"has_bias", stream::FieldType::kBool, offsetof(GemmParams, has_bias), 1},
+    {"precision", stream::FieldType::kInt, offsetof(GemmParams, precision), 1},
 };
-constexpr stream::Layout kGemmLayout{"gemm", sizeof(GemmParams), 2, kGemmFields};
+constexpr stream::Layout kGemmLayout{"gemm", sizeof(GemmParams), 3, kGemmFields};
 
 // A product and a sum for each element of C and each k.
 double gemm_flops(const stream::Command& command) {

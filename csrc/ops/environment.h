@@ -35,6 +35,9 @@ class Environment {
   // The same for the step being recorded, where one is.
   uint64_t draw_place() const;
   void set_draw_place(uint64_t place);
+  // The kernels::Precision of products that ops submit.
+  int64_t precision() const { return precision_; }
+  void set_precision(int64_t value) { precision_ = value; }
   // While a part of a step is computed a second time: its writes to states have been made.
   bool repeats() const { return repeats_; }
   void set_repeats(bool value) { repeats_ = value; }
@@ -44,6 +47,7 @@ class Environment {
   stream::Stream stream_;
   std::shared_ptr<State> seed_;
   uint64_t counter_ = 0;
+  int64_t precision_ = 0;
   bool repeats_ = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include "kernels/gemm.h"
 #include "ops/elementwise.h"
+#include "ops/environment.h"
 #include "ops/families.h"
 #include "ops/reduce.h"
 #include "ops/shape.h"
@@ -37,7 +38,7 @@ Tensor product(const char* op, const Tensor& a, const Tensor& b, const Tensor& b
   const Shape shape = with_matrix(batch, a.shape()[a.rank() - 2], b.shape()[b.rank() - 1]);
   check_extents(op, shape);
   Tensor y = empty(a.dtype(), shape);
-  const kernels::GemmParams params{activation, bias.defined()};
+  const kernels::GemmParams params{activation, bias.defined(), Environment::current().precision()};
   std::vector<Tensor> inputs{spread(a, batch), spread(b, batch)};
   if (bias.defined()) inputs.push_back(contiguous(bias));
   submit(kernels::gemm, {y}, inputs, params);

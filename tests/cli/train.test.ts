@@ -194,5 +194,5 @@ test('help, an unknown command, and what this machine is', async () => {
   expect((await runCli(['trian'])).code).toBe(2);
   const { code, stdout } = await runCli(['doctor']);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^instruction set +(v2|avx2|avx512|neon)$/m);
+  expect(stdout).toMatch(/^instruction set +(v2|avx2|avx512|amx|amx-emulated|neon)$/m);
 }, 30_000);

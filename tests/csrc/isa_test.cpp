@@ -48,6 +48,8 @@ TEST(isa_needs_every_feature_and_saved_registers) {
   for (Isa isa : {Isa::kV2, Isa::kAvx2, Isa::kAvx512}) CHECK(supports(full(), isa));
   CHECK(!supports(full(), Isa::kNeon));
   CHECK(!supports(CpuFeatures{}, Isa::kV2));
+  CHECK(supports(full(), Isa::kAmxEmulated));
+  CHECK(!supports(full(), Isa::kAmx));
 
   CpuFeatures no_zmm_state = full();
   no_zmm_state.xcr0 = 0x7;
@@ -69,6 +71,23 @@ TEST(isa_needs_every_feature_and_saved_registers) {
   no_vl.leaf7_ebx &= ~(1u << 31);
   CHECK(supports(no_vl, Isa::kAvx2));
   CHECK(!supports(no_vl, Isa::kAvx512));
+
+  CpuFeatures tiles = full();
+  tiles.leaf7_edx = 1u << 22 | 1u << 24;
+  tiles.xcr0 |= 0x60000;
+  CHECK(!supports(tiles, Isa::kAmx));
+  tiles.tile_permission = true;
+  CHECK(supports(tiles, Isa::kAmx));
+  for (int missing : {22, 24}) {
+    CpuFeatures less = tiles;
+    less.leaf7_edx &= ~(1u << missing);
+    CHECK(!supports(less, Isa::kAmx));
+  }
+  for (int missing : {17, 18}) {
+    CpuFeatures less = tiles;
+    less.xcr0 &= ~(uint64_t{1} << missing);
+    CHECK(!supports(less, Isa::kAmx));
+  }
 
   CpuFeatures no_popcnt = full();
   no_popcnt.leaf1_ecx &= ~(1u << 23);
@@ -95,7 +114,7 @@ TEST(isa_agrees_with_the_compiler) {
 TEST(isa_choice) {
   CHECK_EQ(choose_isa(nullptr), best_isa());
   CHECK_EQ(choose_isa(""), best_isa());
-  for (Isa isa : {Isa::kV2, Isa::kAvx2, Isa::kAvx512, Isa::kNeon}) {
+  for (Isa isa : {Isa::kV2, Isa::kAvx2, Isa::kAvx512, Isa::kAmx, Isa::kAmxEmulated, Isa::kNeon}) {
     Isa parsed = isa == Isa::kV2 ? Isa::kNeon : Isa::kV2;
     CHECK(parse_isa(isa_name(isa), &parsed));
     CHECK_EQ(parsed, isa);

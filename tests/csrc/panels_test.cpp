@@ -44,12 +44,13 @@ void spoil(const Operands& operands) {
 
 // The command alone, then with its weight in panels; for all numbers of threads.
 template <class P>
-void check_panels(const stream::Slot& slot, Operands operands, const P& params) {
+void check_panels(const stream::Slot& slot, Operands operands, const P& params,
+                  const stream::Slot& packer = kernels::pack_panels) {
   run(slot, 1, operands, params);
   const std::string want = bytes_of(operands);
   const stream::Packing packing = packing_of(slot, operands, params);
   CHECK(packing.operand >= 0);
-  CHECK(packing.slot == &kernels::pack_panels);
+  CHECK(packing.slot == &packer);
   auto& weight = operands[static_cast<size_t>(packing.operand)];
   stream::Operand source = packing.source;
   source.data = weight.data;
@@ -149,6 +150,24 @@ TEST(panels_of_products_in_batches) {
   check_product({4, 9, 70, 131});
   check_product({5, 12, 70, 131, true, false, true});
   check_product({3, 65, 150, 131, true, false, true});
+}
+
+// Those of a tile unit are its tiles.
+TEST(panels_of_products_on_a_tile_unit) {
+  for (auto isa : {stream::Isa::kAmx, stream::Isa::kAmxEmulated}) {
+    if (!cpu::supports(isa)) continue;
+    kernels::fill(isa);
+    for (int64_t precision : {kernels::kPrecisionHigh, kernels::kPrecisionBf16}) {
+      for (const Product& p : {Product{1, 65, 70, 1100}, {1, 40, 2100, 70, false}, {4, 40, 70, 131},
+                               {3, 65, 150, 131, true, true, true}}) {
+        ProductOperands product(p, DType::kF32);
+        kernels::GemmParams params = product.params();
+        params.precision = precision;
+        check_panels(kernels::gemm, product.operands(), params,
+                     kernels::pack_tiles[precision == kernels::kPrecisionHigh ? 1 : 0]);
+      }
+    }
+  }
 }
 
 TEST(panels_are_for_weights_that_are_packed_often) {

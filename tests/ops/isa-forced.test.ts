@@ -4,5 +4,5 @@ import { isa } from '../../ts/runtime';
 test('a forced instruction set is the one in use', () => {
   const forced = process.env['HEBB_ISA'];
   expect(isa()).toBe(forced ?? isa());
-  expect(['v2', 'avx2', 'avx512', 'neon']).toContain(isa());
+  expect(['v2', 'avx2', 'avx512', 'amx', 'amx-emulated', 'neon']).toContain(isa());
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isa } from '../../ts/runtime';
 
 const root = join(__dirname, '..', '..');
-const order = ['v2', 'avx2', 'avx512'];
+const order = ['v2', 'avx2', 'avx512', 'amx'];
 const lower = order.slice(0, Math.max(order.indexOf(isa()), 0));
 
 /** Runs test files with HEBB_ISA set; gives the exit code and what was printed. */

@@ -8,12 +8,16 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace hebb::cpu {
 
 namespace {
 
-constexpr Isa kAll[] = {Isa::kV2, Isa::kAvx2, Isa::kAvx512, Isa::kNeon};
+constexpr Isa kAll[] = {Isa::kV2, Isa::kAvx2, Isa::kAvx512, Isa::kAmx, Isa::kAmxEmulated, Isa::kNeon};
 
 constexpr uint32_t bit(int index) { return uint32_t{1} << index; }
 
@@ -26,9 +30,13 @@ constexpr uint32_t kAvx2Leaf7 = bit(3) | bit(5) | bit(8);
 constexpr uint32_t kAvx2Extended = bit(5);
 // x86-64-v4 adds AVX-512 F, DQ, CD, BW, VL.
 constexpr uint32_t kAvx512Leaf7 = bit(16) | bit(17) | bit(28) | bit(30) | bit(31);
-// XCR0: xmm and ymm; and the mask registers, the upper halves of zmm0-15, and zmm16-31.
+// AMX-BF16 and AMX-TILE.
+constexpr uint32_t kAmxLeaf7Edx = bit(22) | bit(24);
+// XCR0: xmm and ymm; and the mask registers, the upper halves of zmm0-15, and zmm16-31; and tiles and how they
+// are configured.
 constexpr uint64_t kYmmState = 0x6;
 constexpr uint64_t kZmmState = 0xe6;
+constexpr uint64_t kTileState = 0x60000;
 
 template <class T>
 bool has(T word, T bits) {
@@ -39,17 +47,33 @@ bool has(T word, T bits) {
 
 #if defined(__x86_64__)
 
+namespace {
+
+// Linux saves tile registers only for a process that has asked; all its threads may then use them.
+bool ask_for_tiles() {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
 CpuFeatures cpu_features() {
   CpuFeatures features;
   uint32_t a = 0, b = 0, c = 0, d = 0;
   if (__get_cpuid(1, &a, &b, &c, &d)) features.leaf1_ecx = c;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) features.leaf7_ebx = b;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) features.leaf7_ebx = b, features.leaf7_edx = d;
   if (__get_cpuid(0x80000001u, &a, &b, &c, &d)) features.extended_ecx = c;
   if (has(features.leaf1_ecx, bit(27))) {
     uint32_t low = 0, high = 0;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     features.xcr0 = uint64_t{high} << 32 | low;
   }
+  if (has(features.leaf7_edx, kAmxLeaf7Edx) && has(features.xcr0, kTileState))
+    features.tile_permission = ask_for_tiles();
   return features;
 }
 
@@ -75,6 +99,11 @@ bool supports(const CpuFeatures& f, Isa isa) {
              has(f.extended_ecx, kAvx2Extended) && has(f.xcr0, kYmmState);
     case Isa::kAvx512:
       return supports(f, Isa::kAvx2) && has(f.leaf7_ebx, kAvx512Leaf7) && has(f.xcr0, kZmmState);
+    case Isa::kAmx:
+      return supports(f, Isa::kAvx512) && has(f.leaf7_edx, kAmxLeaf7Edx) && has(f.xcr0, kTileState) &&
+             f.tile_permission;
+    case Isa::kAmxEmulated:
+      return supports(f, Isa::kAvx512);
     case Isa::kNeon:
       return false;
   }
@@ -89,6 +118,10 @@ const char* isa_name(Isa isa) {
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAmx:
+      return "amx";
+    case Isa::kAmxEmulated:
+      return "amx-emulated";
     case Isa::kNeon:
       return "neon";
   }
@@ -113,7 +146,7 @@ std::string supported_isas() {
 }
 
 Isa best_isa() {
-  for (Isa isa : {Isa::kAvx512, Isa::kAvx2, Isa::kV2, Isa::kNeon}) {
+  for (Isa isa : {Isa::kAmx, Isa::kAvx512, Isa::kAvx2, Isa::kV2, Isa::kNeon}) {
     if (supports(isa)) return isa;
   }
   throw Error(

@@ -255,13 +255,20 @@ void multiply_part(const P& p, const Part& part, T* space, const F& done) {
 
 // How C is cut into parts: each thread packs what its parts need, so packing is repeated, but no thread waits
 // for another and no line that one wrote is read by another.
+struct Cost {
+  int64_t rows, columns;  // of a tile
+  // Cycles for each k: to multiply an element of a tile, and to pack one of A or B.
+  double multiply, pack;
+};
+// A vector multiply-add takes half of one, packing an element about as long.
+template <class T>
+inline constexpr Cost kTileCost{kTileRows, kTileColumns<T>, 1.0 / kTileColumns<T>, 0.5};
+
 struct Grid {
   int64_t rows = 1, columns = 1;
 
-  template <class T>
-  static Grid choose(int64_t m, int64_t n, int64_t k, int64_t threads) {
-    const int64_t row_panels = (m + kTileRows - 1) / kTileRows;
-    const int64_t column_panels = (n + kTileColumns<T> - 1) / kTileColumns<T>;
+  static Grid choose(int64_t m, int64_t n, int64_t k, int64_t threads, const Cost& tile) {
+    const int64_t row_panels = pieces_of(m, tile.rows), column_panels = pieces_of(n, tile.columns);
     // More parts than threads absorb a thread that is late; short work has no time for them.
     const int64_t most = m * n * k < 64 * threads * kSerialWork ? 2 * threads : 4 * threads;
     Grid best;
@@ -270,13 +277,12 @@ struct Grid {
       for (int64_t parts = threads; parts <= most; parts *= 2) {
         int64_t columns = (parts + rows - 1) / rows;
         if (columns > column_panels) columns = column_panels;
-        const double part_rows = static_cast<double>((row_panels + rows - 1) / rows * kTileRows);
+        const double part_rows = static_cast<double>((row_panels + rows - 1) / rows * tile.rows);
         const double part_columns =
-            static_cast<double>((column_panels + columns - 1) / columns * kTileColumns<T>);
+            static_cast<double>((column_panels + columns - 1) / columns * tile.columns);
         const double rounds = static_cast<double>((rows * columns + threads - 1) / threads);
-        // Cycles for each k: a vector multiply-add takes half of one, packing an element about as long.
-        const double cost =
-            rounds * (part_rows * part_columns / kTileColumns<T> + (part_rows + part_columns) / 2);
+        const double cost = rounds * (part_rows * part_columns * tile.multiply +
+                                      (part_rows + part_columns) * tile.pack);
         if (cost < least_cost * 0.99 ||
             (cost < least_cost * 1.03 && rows * columns > best.rows * best.columns)) {
           least_cost = cost < least_cost ? cost : least_cost;
@@ -288,13 +294,12 @@ struct Grid {
   }
 };
 
-// Part `index` of C [m, n].
-template <class T>
-Part part_of(const Grid& grid, int64_t m, int64_t n, int64_t index) {
+// Part `index` of C [m, n], in whole tiles.
+inline Part part_of(const Grid& grid, int64_t m, int64_t n, int64_t index, const Cost& tile) {
   const int64_t r = index % grid.rows, c = index / grid.rows;
-  const int64_t row = cut(m, grid.rows, r, kTileRows), row_end = cut(m, grid.rows, r + 1, kTileRows);
-  const int64_t column = cut(n, grid.columns, c, kTileColumns<T>);
-  return {row, row_end - row, column, cut(n, grid.columns, c + 1, kTileColumns<T>) - column};
+  const int64_t row = cut(m, grid.rows, r, tile.rows), row_end = cut(m, grid.rows, r + 1, tile.rows);
+  const int64_t column = cut(n, grid.columns, c, tile.columns);
+  return {row, row_end - row, column, cut(n, grid.columns, c + 1, tile.columns) - column};
 }
 
 template <class T, class A, class B, class C>
@@ -327,7 +332,7 @@ HEBB_INLINE int64_t work_of(int64_t m, int64_t n, int64_t k) {
 template <class T, class A, class B, class C>
 Grid grid_of(const stream::Context& context, const Product<T, A, B, C>& p) {
   if (context.threads() == 1 || work_of<T>(p.m, p.n, p.k) < kSerialWork) return {};
-  return Grid::choose<T>(p.m, p.n, p.k, context.threads());
+  return Grid::choose(p.m, p.n, p.k, context.threads(), kTileCost<T>);
 }
 
 // `grid` is that of grid_of(); done(thread, row, rows, column, columns) is called by the thread that made
@@ -339,7 +344,7 @@ void multiply(stream::Context& context, const Product<T, A, B, C>& p, const Grid
   context.parallel(grid.rows * grid.columns, [&](int64_t task, int thread) {
     T* own = thread == 0 && space ? space : context.scratch<T>(thread, size);
     multiply_part(
-        p, part_of<T>(grid, p.m, p.n, task), own,
+        p, part_of(grid, p.m, p.n, task, kTileCost<T>), own,
         [&](int64_t i, int64_t rows, int64_t j, int64_t columns) { done(thread, i, rows, j, columns); });
   });
 }

@@ -43,7 +43,7 @@ struct Term {
 template <class T>
 Grid parts_of(const stream::Context& context, const Batch& batch, int64_t depth) {
   const bool shared = batch.count < 4 * context.threads() && context.threads() > 1;
-  Grid grid = shared ? Grid::choose<T>(batch.m, batch.n, depth, context.threads()) : Grid{};
+  Grid grid = shared ? Grid::choose(batch.m, batch.n, depth, context.threads(), kTileCost<T>) : Grid{};
   while (batch.n > kPartColumns * grid.columns) ++grid.columns;
   while (batch.m * batch.n > kPartElements * grid.rows * grid.columns) ++grid.rows;
   return grid;
@@ -135,7 +135,7 @@ void run_total(const stream::Command& command, stream::Context& context) {
   const int64_t parts = grid.rows * grid.columns, space = part_space<T>(batch.n, deepest);
   const int64_t work = batch.m * batch.n * (depth + terms * kStoreWork) / parts;
   parallel_items(context, batch.count * parts, task_grain(work), [&](int64_t item, int thread) {
-    const Part part = part_of<T>(grid, batch.m, batch.n, item % parts);
+    const Part part = part_of(grid, batch.m, batch.n, item % parts, kTileCost<T>);
     if (part.rows == 0 || part.columns == 0) return;
     run_part<T>(command, item / parts, part, context.scratch<T>(thread, space), deepest);
   });
