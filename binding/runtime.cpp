@@ -5,6 +5,7 @@
 #include "binding/entry.h"
 #include "binding/exports.h"
 #include "device/cpu/pool.h"
+#include "kernels/gemm.h"
 
 namespace hebb::binding {
 
@@ -94,6 +95,16 @@ Napi::Value flush(const Napi::CallbackInfo& info) {
   });
 }
 
+// setPrecision(code): the kernels::Precision of what follows; returns the one before.
+Napi::Value set_precision(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const int64_t before = environment.ops().precision();
+    const double code = whole("setPrecision", "code", info[0], 0, kernels::kPrecisionBf16);
+    environment.ops().set_precision(static_cast<int64_t>(code));
+    return Napi::Number::New(environment.env(), static_cast<double>(before));
+  });
+}
+
 Napi::Value isa(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     return Napi::String::New(environment.env(), cpu::isa_name(environment.isa()));
@@ -137,6 +148,7 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   exports.Set("setMemoryCap", Napi::Function::New(env, set_memory_cap));
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("flush", Napi::Function::New(env, flush));
+  exports.Set("setPrecision", Napi::Function::New(env, set_precision));
   exports.Set("isa", Napi::Function::New(env, isa));
   exports.Set("onError", Napi::Function::New(env, on_error));
   exports.Set("watch", Napi::Function::New(env, watch));

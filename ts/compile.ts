@@ -5,6 +5,8 @@ import { checkCallback, checkOptions, kHandle, wrap } from './handle';
 import type { TensorLike } from './handle';
 import { native } from './native';
 import type { Handle, PassReport, PlanRef } from './native';
+import { checkPrecision, withPrecision } from './precision';
+import type { Precision } from './precision';
 import { readsOf } from './structure';
 import type { Structure } from './structure';
 import type { Tensor } from './tensor';
@@ -19,6 +21,8 @@ export interface CompileOptions {
   readonly optimise?: boolean;
   /** Recordings kept for signatures seen before, 16 unless said: the one unused for longest goes. */
   readonly cache?: number;
+  /** What products inside keep of f32 operands, forward and backward; `'f32'` unless said. */
+  readonly precision?: Precision;
 }
 
 /** A compiled function. Calling it runs one step in the background. */
@@ -157,13 +161,14 @@ export const isRecording = (): boolean => recordingNow;
 function record<A extends readonly unknown[], R>(
   body: (...args: A) => R,
   args: Signature,
-  optimise: boolean,
+  { optimise, precision }: { optimise: boolean; precision: Precision },
 ): Recording {
   const placeholders = native.recordBegin(args.tree.handles);
   recordingNow = true;
   try {
+    const tensors = placeholders.map(handle => wrap(handle));
     const [result, structure] = readsOf(() =>
-      body(...(args.tree.rebuild(placeholders.map(handle => wrap(handle))) as A)),
+      withPrecision(precision, () => body(...(args.tree.rebuild(tensors) as A))),
     );
     if (types.isPromise(result)) {
       result.catch(() => undefined);
@@ -184,7 +189,7 @@ class Compiled<A extends readonly unknown[], R> {
   // Those used last come first. One signature has several where modes or gradients come and go.
   readonly #recordings: Recording[] = [];
   readonly #body: (...args: A) => R;
-  readonly #optimise: boolean;
+  readonly #how: { readonly optimise: boolean; readonly precision: Precision };
   readonly #limit: number;
   #made = 0;
   #warned = false;
@@ -194,12 +199,12 @@ class Compiled<A extends readonly unknown[], R> {
     this.#unawaited = 0;
   };
 
-  constructor(body: (...args: A) => R, { optimise = true, cache = 16 }: CompileOptions) {
+  constructor(body: (...args: A) => R, { optimise = true, cache = 16, precision }: CompileOptions) {
     if (!Number.isSafeInteger(cache) || cache < 1) {
       throw new ValueError('compile', `cache is ${String(cache)}; use an integer of 1 and more`);
     }
     this.#body = body;
-    this.#optimise = optimise;
+    this.#how = { optimise, precision: checkPrecision('compile', precision) };
     this.#limit = cache;
   }
 
@@ -216,7 +221,7 @@ class Compiled<A extends readonly unknown[], R> {
     );
     if (position === 0) return [this.#recordings[0] as Recording, signature.handles];
     const known = this.#recordings.splice(position, position < 0 ? 0 : 1)[0];
-    const used = known ?? record(this.#body, signature, this.#optimise);
+    const used = known ?? record(this.#body, signature, this.#how);
     this.#recordings.unshift(used);
     if (known === undefined) {
       this.#made++;
@@ -333,7 +338,7 @@ export function compile<A extends readonly unknown[], R>(
   options: CompileOptions = {},
 ): Step<A, R> {
   checkCallback('compile', 'the function', body);
-  checkOptions('compile', options, ['optimise', 'cache']);
+  checkOptions('compile', options, ['optimise', 'cache', 'precision']);
   const form = new Compiled(body, options);
   // Inside another recording the result itself.
   const call = (...args: A): unknown => (recordingNow ? body(...args) : form.run(args));

@@ -5,6 +5,7 @@ export type { GradOptions } from './autograd';
 export { checkpoint } from './checkpoint';
 export { compile } from './compile';
 export type { CompileOptions, PassReport, Step } from './compile';
+export type { Precision } from './precision';
 export {
   DataError,
   DeviceError,

@@ -141,6 +141,7 @@ export interface Native {
   ): (Handle | undefined)[];
   leaf(handle: Handle): Handle;
   setGradEnabled(enabled: boolean): boolean;
+  setPrecision(code: number): number;
   seed(seed: number): void;
   counter(): number;
   setCounter(counter: number): void;
@@ -149,7 +150,7 @@ export interface Native {
   setMemoryCap(bytes: number): void;
   memory(): MemoryFigures;
   flush(done: Done, takeFault: boolean): void;
-  isa(): 'v2' | 'avx2' | 'avx512' | 'neon';
+  isa(): 'v2' | 'avx2' | 'avx512' | 'amx' | 'amx-emulated' | 'neon';
   drawPlace(): number;
   checkpoint(
     results: readonly Handle[],

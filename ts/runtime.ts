@@ -45,7 +45,7 @@ export const setThreads = (count: number): void => native.setThreads(count);
  * The instruction set in use, chosen at load; HEBB_ISA in the environment forces one.
  *
  * @example
- * ['v2', 'avx2', 'avx512', 'neon'].includes(isa()); // true
+ * ['v2', 'avx2', 'avx512', 'amx', 'neon'].includes(isa()); // true
  */
 export const isa = (): string => native.isa();
 

@@ -5,6 +5,8 @@ import { loader } from '../data/loader';
 import type { Loader } from '../data/loader';
 import { ValueError } from '../errors';
 import { checkOptions } from '../handle';
+import { checkPrecision } from '../precision';
+import type { Precision } from '../precision';
 import { seed as seedRandom } from '../random';
 import { Optimizer } from '../optim';
 import { checkDataset, checkInteger } from './check';
@@ -67,15 +69,17 @@ export interface FitOptions {
    * alone; on unless said for the optimizers of `optim`, off for others. Off serves to debug.
    */
   readonly compile?: boolean;
+  /** What products of the training steps keep of f32 operands, forward and backward; `'f32'` unless said. */
+  readonly precision?: Precision;
   readonly onEpoch?: (report: EpochReport) => void | Promise<void>;
 }
 
 const names: readonly (keyof FitOptions)[] = [
   'train', 'validation', 'batch', 'epochs', 'loss', 'optimizer', 'schedule', 'metrics', 'seed', 'shuffle', 'dropLast',
-  'signal', 'progress', 'compile', 'onEpoch',
+  'signal', 'progress', 'compile', 'precision', 'onEpoch',
 ]; // prettier-ignore
 
-type Settings = FitOptions & Required<Pick<FitOptions, 'batch' | 'epochs' | 'seed' | 'compile'>>;
+type Settings = FitOptions & Required<Pick<FitOptions, 'batch' | 'epochs' | 'seed' | 'compile' | 'precision'>>;
 
 function check(model: Trainable, given: FitOptions): Settings {
   if (typeof model?.forward !== 'function' || typeof model.train !== 'function') {
@@ -93,6 +97,7 @@ function check(model: Trainable, given: FitOptions): Settings {
     epochs: given.epochs ?? 1,
     seed: given.seed ?? 0,
     compile: given.compile ?? given.optimizer instanceof Optimizer,
+    precision: checkPrecision('fit', given.precision),
   };
   checkDataset('fit', 'train', settings.train);
   if (settings.validation !== undefined) checkDataset('fit', 'validation', settings.validation);

@@ -1,6 +1,8 @@
 // Training steps under way: submitted here, their figures awaited later.
 import { compile } from '../compile';
 import type { Step } from '../compile';
+import { withPrecision } from '../precision';
+import type { Precision } from '../precision';
 import { scope } from '../scope';
 import type { Tensor } from '../tensor';
 import { lossOf, packed, resolveMeasures, unpacked } from './measure';
@@ -18,6 +20,7 @@ export interface StepSettings {
   readonly signal?: AbortSignal;
   /** Record the step once and replay it. */
   readonly compile: boolean;
+  readonly precision: Precision;
 }
 
 interface Pending {
@@ -40,7 +43,8 @@ export class Steps {
     readonly settings: StepSettings,
   ) {
     this.#measures = resolveMeasures('fit', settings.loss, settings.metrics);
-    if (settings.compile) this.#compiled = compile((x, target) => this.#body(x, target));
+    const { precision } = settings;
+    if (settings.compile) this.#compiled = compile((x, target) => this.#body(x, target), { precision });
   }
 
   /** Submits one step; the batch may be freed afterwards. */
@@ -58,7 +62,7 @@ export class Steps {
     const read = (figures: Tensor): Promise<Float32Array> =>
       (figures.read() as Promise<Float32Array>).finally(() => figures.dispose());
     if (this.#compiled !== undefined) return this.#compiled(x, target).then(read);
-    return read(scope(() => this.#body(x, target)));
+    return read(withPrecision(this.settings.precision, () => scope(() => this.#body(x, target))));
   }
 
   #body(x: Tensor, target: Tensor): Tensor {
