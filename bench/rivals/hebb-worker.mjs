@@ -1,6 +1,6 @@
 // Runs the compiled steps of one workload or operation: `hebb-worker.mjs JSON`, then commands as worker.mjs sends them.
 import { createInterface } from 'node:readline';
-import { faultsPerStep, pageFaults } from '../training/process-figures.mjs';
+import { faultsPerStep, pageFaults, peakRssMb } from '../training/process-figures.mjs';
 import { Runner } from '../training/runner.mjs';
 import { hebb } from '../workloads/hebb.mjs';
 import { readStart } from './exchange.mjs';
@@ -9,10 +9,10 @@ import { find } from './find.mjs';
 // A single fault counts little, also in steps that take longer than a window.
 const FAULT_STEPS = 10;
 
-const { name, file, threads, check = false } = JSON.parse(process.argv[2]);
+const { name, file, threads, precision, check = false } = JSON.parse(process.argv[2]);
 hebb.setThreads(threads);
 const built = await readStart(await find(name), file, check);
-const runner = new Runner({ build: () => built }, 'compiled');
+const runner = new Runner({ build: () => built }, 'compiled', { precision });
 
 const cpuMs = () => {
   const { user, system } = process.cpuUsage();
@@ -34,7 +34,7 @@ async function figures({ seconds }) {
   const { steps } = await runner.window(seconds, FAULT_STEPS);
   const faults = faultsPerStep(before, steps);
   return {
-    peakRssMb: (process.resourceUsage().maxRSS * 1024) / 1e6,
+    peakRssMb: peakRssMb(),
     pageFaultsPerStep: faults.executor + faults.workers,
     firstStepMs: runner.firstStepMs,
   };

@@ -26,6 +26,12 @@ export function pageFaults() {
   return counts;
 }
 
+/** The most memory that this program has had, in MB. What rusage calls so is never below what its parent had. */
+export function peakRssMb() {
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return (Number(kilobytes) * 1024) / 1e6;
+}
+
 /** The page faults since `before`, by step. */
 export function faultsPerStep(before, steps) {
   const now = pageFaults();

@@ -15,13 +15,13 @@ export class Runner {
   #call;
   #chunk = 1;
 
-  constructor(workload, mode) {
+  constructor(workload, mode, { precision = 'f32' } = {}) {
     this.#built = workload.build(0);
     const { inputs, step } = this.#built;
     if (mode === 'eager') {
       this.#call = () => hebb.scope(() => step(...inputs));
     } else {
-      this.compiled = hebb.compile(step);
+      this.compiled = hebb.compile(step, { precision });
       this.#call = () => this.compiled(...inputs);
     }
   }

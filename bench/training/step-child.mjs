@@ -3,7 +3,7 @@
 import { hebb } from '../workloads/hebb.mjs';
 import { workload as find } from '../workloads/index.mjs';
 import { takePairs } from './pairs.mjs';
-import { faultsPerStep, pageFaults } from './process-figures.mjs';
+import { faultsPerStep, pageFaults, peakRssMb } from './process-figures.mjs';
 import { lossDifference, Runner } from './runner.mjs';
 
 // A single fault counts little, also in steps that take longer than a window.
@@ -19,7 +19,7 @@ async function figures(workload, { mode, seconds }) {
   return {
     steps,
     peakMb: hebb.memory().peakBytes / 1e6,
-    peakRssMb: (process.resourceUsage().maxRSS * 1024) / 1e6,
+    peakRssMb: peakRssMb(),
     pageFaultsPerStep: faults.executor + faults.workers,
     pageFaults: faults,
     recordMs: runner.recordMs,

@@ -17,8 +17,9 @@ constexpr stream::Field kConvFields[] = {
     {"activation", FieldType::kInt, offsetof(ConvParams, activation), 1},
     {"has_bias", FieldType::kBool, offsetof(ConvParams, has_bias), 1},
     {"method", FieldType::kInt, offsetof(ConvParams, method), 1},
+    {"precision", FieldType::kInt, offsetof(ConvParams, precision), 1},
 };
-constexpr stream::Layout kConvLayout{"conv", sizeof(ConvParams), 7, kConvFields};
+constexpr stream::Layout kConvLayout{"conv", sizeof(ConvParams), 8, kConvFields};
 
 // A product and a sum for each output element and each weight of its channel; padding counts like the rest.
 double work(const stream::Operand& y, const stream::Operand& weight) {

@@ -20,6 +20,7 @@ struct ConvParams {
   int64_t activation;  // an Activation: none or relu
   bool has_bias;
   int64_t method = kConvByShape;
+  int64_t precision = kPrecisionF32;
 };
 
 // y; x, weight, then bias [out] where has_bias: y = activation(x * weight + bias).

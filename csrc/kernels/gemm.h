@@ -8,8 +8,8 @@ namespace hebb::kernels {
 // Applied to each element after the sum and the bias.
 enum Activation : int64_t { kActivationNone, kActivationRelu, kActivationSigmoid, kActivationTanh };
 
-// The least that a product keeps of its f32 operands: all of their bits, the upper 16, or the upper 8 (bf16). Sums
-// are f32 with each. A machine keeps more where that takes no longer.
+// The least that a product keeps of its f32 operands: all of their bits, the upper 16, or the upper 8 (bf16).
+// Sums are f32 with each. A machine keeps more where that takes no longer.
 enum Precision : int64_t { kPrecisionF32, kPrecisionHigh, kPrecisionBf16 };
 
 struct GemmParams {

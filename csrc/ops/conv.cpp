@@ -7,6 +7,7 @@
 
 #include "kernels/conv.h"
 #include "ops/elementwise.h"
+#include "ops/environment.h"
 #include "ops/reduce.h"
 #include "ops/registry.h"
 #include "ops/window.h"
@@ -28,7 +29,9 @@ struct Convolution {
             {window.before[0], window.before[1]},
             groups,
             activation,
-            has_bias};
+            has_bias,
+            kernels::kConvByShape,
+            Environment::current().precision()};
   }
 };
 

@@ -11,8 +11,8 @@
 
 namespace hebb::stream {
 
-// The instruction sets one binary holds; kernels of a higher one never run below it. AMX is AVX-512 with a tile
-// unit; emulated, it needs none, gives the same bits and is slow.
+// The instruction sets one binary holds; kernels of a higher one never run below it. AMX is AVX-512 with a
+// tile unit; emulated, it needs none, gives the same bits and is slow.
 enum class Isa : uint8_t { kV2, kAvx2, kAvx512, kAmx, kAmxEmulated, kNeon };
 
 // What a guard saw: the smallest position wins, so the report does not depend on the number of threads.

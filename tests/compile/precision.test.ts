@@ -86,6 +86,38 @@ test('a step of any precision has the bits of the eager one', async () => {
   expect(new Set(results.values()).size).toBe(hasTiles ? 3 : 1);
 });
 
+test('convolutions too, with residuals and strides', async () => {
+  const results = new Map<Precision, string>();
+  for (const precision of precisions) {
+    const runs = [];
+    for (const compiled of [true, false]) {
+      seed(6);
+      const first = new nn.Conv2d(16, 32, 3, { padding: 1 });
+      const second = new nn.Conv2d(32, 32, 3, { padding: 1 });
+      const third = new nn.Conv2d(32, 48, 3, { padding: 1, stride: 2 });
+      const parameters = [first, second, third].flatMap(layer => layer.parameters());
+      const optimizer = new optim.SGD(parameters, { lr: 0.01 });
+      const x = ops.normal([4, 8, 8, 16]);
+      const run = (input: Tensor): Tensor => {
+        const y = ops.relu(first.forward(input));
+        const loss = ops.mean(ops.square(third.forward(y.add(ops.relu(second.forward(y))))));
+        loss.backward();
+        optimizer.step();
+        return loss;
+      };
+      const step = compile(run, { precision });
+      for (let i = 0; i < 2; i++) {
+        const loss = compiled ? await step(x) : withPrecision(precision, () => scope(() => run(x)));
+        runs.push(await loss.item());
+      }
+      runs.push(...(await Promise.all(parameters.map(numbers))));
+    }
+    expect(runs.slice(0, runs.length / 2)).toEqual(runs.slice(runs.length / 2));
+    results.set(precision, JSON.stringify(runs));
+  }
+  expect(new Set(results.values()).size).toBe(hasTiles ? 3 : 1);
+});
+
 test('what serves keeps its weights in tiles', async () => {
   seed(4);
   const model = nn.sequential(new nn.Linear(128, 128), new nn.Linear(128, 128));

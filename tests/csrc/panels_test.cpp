@@ -158,7 +158,9 @@ TEST(panels_of_products_on_a_tile_unit) {
     if (!cpu::supports(isa)) continue;
     kernels::fill(isa);
     for (int64_t precision : {kernels::kPrecisionHigh, kernels::kPrecisionBf16}) {
-      for (const Product& p : {Product{1, 65, 70, 1100}, {1, 40, 2100, 70, false}, {4, 40, 70, 131},
+      for (const Product& p : {Product{1, 65, 70, 1100},
+                               {1, 40, 2100, 70, false},
+                               {4, 40, 70, 131},
                                {3, 65, 150, 131, true, true, true}}) {
         ProductOperands product(p, DType::kF32);
         kernels::GemmParams params = product.params();

@@ -27,14 +27,19 @@ test('the default is the best one', () => {
   expect(order.includes(isa()) || isa() === 'neon').toBe(true);
 });
 
-if (process.env['HEBB_ISA'] === undefined) {
-  test.each(lower)(
-    'HEBB_ISA=%s passes forward, gradients, random numbers',
-    async name => {
-      const { code, output } = await runUnder(
-        name,
-        'tests/ops/(forward|gradients|random|isa-forced)\\.test\\.ts$',
-      );
+const cases: [name: string, what: string, pattern: string][] = lower.map(name => [
+  name,
+  'forward, gradients, random numbers',
+  'tests/ops/(forward|gradients|random|isa-forced)\\.test\\.ts$',
+]);
+if (order.indexOf(isa()) >= order.indexOf('avx512'))
+  cases.push(['amx-emulated', 'precisions', 'tests/(ops/isa-forced|compile/precision)\\.test\\.ts$']);
+
+if (process.env['HEBB_ISA'] === undefined && cases.length > 0) {
+  test.each(cases)(
+    'HEBB_ISA=%s passes %s',
+    async (name, _what, pattern) => {
+      const { code, output } = await runUnder(name, pattern);
       if (code !== 0) throw new Error(output.slice(-6000));
       expect(output).toMatch(/Tests: +\d+ passed/);
     },

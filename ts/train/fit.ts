@@ -79,7 +79,8 @@ const names: readonly (keyof FitOptions)[] = [
   'signal', 'progress', 'compile', 'precision', 'onEpoch',
 ]; // prettier-ignore
 
-type Settings = FitOptions & Required<Pick<FitOptions, 'batch' | 'epochs' | 'seed' | 'compile' | 'precision'>>;
+type Settings = FitOptions &
+  Required<Pick<FitOptions, 'batch' | 'epochs' | 'seed' | 'compile' | 'precision'>>;
 
 function check(model: Trainable, given: FitOptions): Settings {
   if (typeof model?.forward !== 'function' || typeof model.train !== 'function') {

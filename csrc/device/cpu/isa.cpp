@@ -32,8 +32,8 @@ constexpr uint32_t kAvx2Extended = bit(5);
 constexpr uint32_t kAvx512Leaf7 = bit(16) | bit(17) | bit(28) | bit(30) | bit(31);
 // AMX-BF16 and AMX-TILE.
 constexpr uint32_t kAmxLeaf7Edx = bit(22) | bit(24);
-// XCR0: xmm and ymm; and the mask registers, the upper halves of zmm0-15, and zmm16-31; and tiles and how they
-// are configured.
+// XCR0: xmm and ymm; and the mask registers, the upper halves of zmm0-15, and zmm16-31; and tiles and how
+// they are configured.
 constexpr uint64_t kYmmState = 0x6;
 constexpr uint64_t kZmmState = 0xe6;
 constexpr uint64_t kTileState = 0x60000;

@@ -15,8 +15,8 @@ struct CpuFeatures {
   uint32_t leaf1_ecx = 0;
   uint32_t leaf7_ebx = 0;
   uint32_t leaf7_edx = 0;
-  uint32_t extended_ecx = 0;  // leaf 0x80000001
-  uint64_t xcr0 = 0;          // the registers the system saves: zero without OSXSAVE
+  uint32_t extended_ecx = 0;     // leaf 0x80000001
+  uint64_t xcr0 = 0;             // the registers the system saves: zero without OSXSAVE
   bool tile_permission = false;  // the system gives tile registers to this process
 };
 

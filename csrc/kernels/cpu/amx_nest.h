@@ -1,19 +1,17 @@
-// The loop nest of matrix products on the tile unit: C = A B of f32 matrices, each value the sum of kTerms bf16
-// terms.
+// The loop nest of matrix products on the tile unit: C = A B of f32 matrices, each value the sum of kTerms
+// bf16 terms.
 //
 //   SplitProduct<Unit, kTerms> p{m, n, k, a, b, c, epilogue, panels};
 //
-// stands where the product of gemm_core.h does: thread_space(), multiply_on_thread(), grid_of() and multiply()
-// take it. k is cut into blocks that depend on k alone, and tiles lie at multiples of their size: bits depend
-// neither on threads nor on what is packed ahead.
+// stands where the product of gemm_core.h does: thread_space(), multiply_on_thread(), grid_of() and
+// multiply() take it. k is cut into blocks that depend on k alone, and tiles lie at multiples of their size:
+// bits depend neither on threads nor on what is packed ahead.
 //
-// An infinity is whole in its first term, and the other terms of what it meets would make NaN of it: tiles of C
-// whose operands are not all finite are summed from the joined terms instead.
+// An infinity is whole in its first term, and the other terms of what it meets would make NaN of it: tiles of
+// C whose operands are not all finite are summed from the joined terms instead.
 #pragma once
 
-#include <utility>
-
-#include "kernels/cpu/amx_split.h"
+#include "kernels/cpu/amx_tiles.h"
 #include "kernels/cpu/gemm_core.h"
 
 namespace hebb::kernels::HEBB_ISA {
@@ -23,17 +21,15 @@ namespace amx {
 using tile::Grid;
 using tile::Part;
 
-// Rows of a band of A and columns of a panel of B: two tiles, so that four of C are in registers.
-inline constexpr int kBand = 2 * kSide;
-inline constexpr int kBandItems = 2 * kTileItems;  // of one term of kDepth of k
-
 // A band's terms over a block of k stay in the L1 cache, a block of B's in L2.
 template <int kTerms>
-inline constexpr int64_t kBlockDepth = kTerms == 1 ? 512 : kTerms == 2 ? 256 : 192;
+inline constexpr int64_t kBlockDepth = kTerms == 1   ? 512
+                                       : kTerms == 2 ? 256
+                                                     : 192;
 inline constexpr int64_t kBlockColumns = 1024;
 
-// B in tiles: [panel][k / kDepth][term][2] tiles, then for each panel and block of k a word that is 1 where all
-// its values are finite.
+// B in tiles: [panel][k / kDepth][term][2] tiles, then for each panel and block of k a word that is 1 where
+// all its values are finite.
 template <int kTerms>
 struct TilePanels {
   uint16_t* data;
@@ -51,89 +47,6 @@ struct TilePanels {
     return data + items() + panel * blocks() + block;
   }
 };
-
-// Lines line..line+lines-1 (at most kBand) and k0..k0+kc-1 of a matrix; where it has fewer, zeros.
-template <int kTerms, Order kOrder>
-bool pack_band(const float* data, int64_t line_stride, int64_t k_stride, int64_t line, int lines, int64_t k0,
-               int64_t kc, uint16_t* out) {
-  bool finite = true;
-  for (int64_t k = 0; k < kc; k += kDepth) {
-    const int depth = static_cast<int>(kc - k < kDepth ? kc - k : kDepth);
-    for (int half = 0; half * kSide < lines; ++half) {
-      const int rest = lines - half * kSide;
-      const Source source{data + (line + half * kSide) * line_stride + (k0 + k) * k_stride, line_stride,
-                          k_stride, rest < kSide ? rest : kSide, depth};
-      if (!pack_tile<kTerms, kOrder>(source, out + half * kTileItems, kBandItems)) finite = false;
-    }
-    out += kTerms * kBandItems;
-  }
-  return finite;
-}
-
-// Which terms are multiplied, so that few tiles are loaded anew: those of about the size of the last term kept.
-template <int kTerms>
-struct Pairs;
-template <>
-struct Pairs<1> {
-  static constexpr int kCount = 1, a[] = {0}, b[] = {0};
-};
-template <>
-struct Pairs<2> {
-  static constexpr int kCount = 3, a[] = {1, 0, 0}, b[] = {0, 0, 1};
-};
-template <>
-struct Pairs<3> {
-  static constexpr int kCount = 6, a[] = {2, 1, 0, 0, 1, 0}, b[] = {0, 0, 0, 1, 1, 2};
-};
-
-// C [16 kRows, 16 kColumns] (+)= A B over `steps` tiles of k, in registers.
-template <class Unit, int kRows, int kColumns, int kTerms>
-void multiply_tiles(Unit& unit, const uint16_t* a, const uint16_t* b, int64_t steps, float* c,
-                    int64_t c_stride, bool accumulate) {
-  constexpr int kA = 4, kB = 6;
-  constexpr int64_t kRow = 2 * kDepth;
-  using Terms = Pairs<kTerms>;
-  const auto tile_of = [&](int i, int j) { return c + (i * c_stride + j) * kSide; };
-  const int64_t stride = c_stride * static_cast<int64_t>(sizeof(float));
-  const auto open = [&]<int kIndex>() {
-    if constexpr (kIndex / 2 < kRows && kIndex % 2 < kColumns) {
-      if (accumulate) unit.template load<kIndex>(tile_of(kIndex / 2, kIndex % 2), stride);
-      if (!accumulate) unit.template zero<kIndex>();
-    }
-  };
-  const auto close = [&]<int kIndex>() {
-    if constexpr (kIndex / 2 < kRows && kIndex % 2 < kColumns)
-      unit.template store<kIndex>(tile_of(kIndex / 2, kIndex % 2), stride);
-  };
-  const auto pair = [&]<int kPair>() {
-    constexpr int kTermA = Terms::a[kPair], kTermB = Terms::b[kPair], kLast = kPair == 0 ? 0 : kPair - 1;
-    if constexpr (kPair == 0 || kTermA != Terms::a[kLast]) {
-      unit.template load<kA>(a + kTermA * kBandItems, kRow);
-      if constexpr (kRows == 2) unit.template load<kA + 1>(a + kTermA * kBandItems + kTileItems, kRow);
-    }
-    if constexpr (kPair == 0 || kTermB != Terms::b[kLast]) {
-      unit.template load<kB>(b + kTermB * kBandItems, kRow);
-      if constexpr (kColumns == 2) unit.template load<kB + 1>(b + kTermB * kBandItems + kTileItems, kRow);
-    }
-    unit.template multiply<0, kA, kB>();
-    if constexpr (kColumns == 2) unit.template multiply<1, kA, kB + 1>();
-    if constexpr (kRows == 2) unit.template multiply<2, kA + 1, kB>();
-    if constexpr (kRows == 2 && kColumns == 2) unit.template multiply<3, kA + 1, kB + 1>();
-  };
-  [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
-    (open.template operator()<kIndex>(), ...);
-  }(std::make_integer_sequence<int, 4>{});
-  for (int64_t step = 0; step < steps; ++step) {
-    [&]<int... kPair>(std::integer_sequence<int, kPair...>) {
-      (pair.template operator()<kPair>(), ...);
-    }(std::make_integer_sequence<int, Terms::kCount>{});
-    a += kTerms * kBandItems;
-    b += kTerms * kBandItems;
-  }
-  [&]<int... kIndex>(std::integer_sequence<int, kIndex...>) {
-    (close.template operator()<kIndex>(), ...);
-  }(std::make_integer_sequence<int, 4>{});
-}
 
 // Packed operands of one band and one panel, and where their sums go.
 struct TilePair {
@@ -173,12 +86,12 @@ struct SplitProduct {
 
 // What one thread works in, in 16-bit elements: a band of A, a block of B, and an edge of C in f32.
 template <int kTerms>
-inline constexpr int64_t kBandSpace = kBlockDepth<kTerms> / kDepth * kTerms* kBandItems;
+inline constexpr int64_t kBandSpace = kBlockDepth<kTerms> / kDepth* kTerms* kBandItems;
 inline constexpr int64_t kEdgeSpace = 2 * kBand * kBand;
 
 template <class Unit, int kTerms>
-void multiply_pair(Unit& unit, const SplitProduct<Unit, kTerms>& p, const TilePair& pair,
-                   float* edge, bool accumulate) {
+void multiply_pair(Unit& unit, const SplitProduct<Unit, kTerms>& p, const TilePair& pair, float* edge,
+                   bool accumulate) {
   float* c = p.c.row(pair.row) + pair.column;
   const bool in_place = pair.finite && pair.rows % kSide == 0 && pair.columns % kSide == 0;
   float* to = in_place ? c : edge;
@@ -189,14 +102,9 @@ void multiply_pair(Unit& unit, const SplitProduct<Unit, kTerms>& p, const TilePa
   }
   if (!pair.finite) {
     multiply_joined<kTerms>(pair, to, stride, accumulate);
-  } else if (pair.rows > kSide) {
-    const auto multiply = pair.columns > kSide ? &multiply_tiles<Unit, 2, 2, kTerms>
-                                               : &multiply_tiles<Unit, 2, 1, kTerms>;
-    multiply(unit, pair.a, pair.b, pair.steps, to, stride, accumulate);
   } else {
-    const auto multiply = pair.columns > kSide ? &multiply_tiles<Unit, 1, 2, kTerms>
-                                               : &multiply_tiles<Unit, 1, 1, kTerms>;
-    multiply(unit, pair.a, pair.b, pair.steps, to, stride, accumulate);
+    multiply_band<Unit, kTerms>(unit, packed_tiles<kTerms>(pair.a), packed_tiles<kTerms>(pair.b), pair.steps,
+                                pair.rows, pair.columns, to, stride, accumulate);
   }
   if (in_place) return;
   for (int i = 0; i < pair.rows; ++i)
@@ -248,7 +156,8 @@ template <class Unit, int kTerms>
 int64_t thread_space(const SplitProduct<Unit, kTerms>& p) {
   int64_t halves = kBandSpace<kTerms> + kEdgeSpace + kFlagSpace;
   if (!p.packed) {
-    const int64_t nc = p.n < kBlockColumns ? p.n : kBlockColumns, kc = p.k < kBlockDepth<kTerms> ? p.k : kBlockDepth<kTerms>;
+    const int64_t nc = p.n < kBlockColumns ? p.n : kBlockColumns,
+                  kc = p.k < kBlockDepth<kTerms> ? p.k : kBlockDepth<kTerms>;
     halves += tile::pieces_of(nc, kBand) * tile::pieces_of(kc, kDepth) * kTerms * kBandItems;
   }
   return halves / 2;
@@ -270,8 +179,8 @@ void multiply_block(Unit& unit, const SplitProduct<Unit, kTerms>& p, const Part&
       const int64_t column = block.n0 + panel * kBand;
       multiply_pair<Unit, kTerms>(unit, p,
                                   {band, b.data + panel * b.panel_step,
-                                   finite && b.finite[panel * b.finite_step] != 0, steps, row, column, rows,
-                                   columns},
+                                   kTerms == 1 || (finite && b.finite[panel * b.finite_step] != 0), steps,
+                                   row, column, rows, columns},
                                   edge, !block.first);
       if (!block.last || (!p.epilogue.bias && p.epilogue.activation == kActivationNone)) continue;
       float* to[kBand];
@@ -320,10 +229,9 @@ void multiply(stream::Context& context, const SplitProduct<Unit, kTerms>& p, con
               float* = nullptr, const F& done = {}) {
   const int64_t size = thread_space(p);
   context.parallel(grid.rows * grid.columns, [&](int64_t task, int thread) {
-    multiply_part(p, tile::part_of(grid, p.m, p.n, task, kCost<kTerms>), context.scratch<float>(thread, size),
-                  [&](int64_t i, int64_t rows, int64_t j, int64_t columns) {
-                    done(thread, i, rows, j, columns);
-                  });
+    multiply_part(
+        p, tile::part_of(grid, p.m, p.n, task, kCost<kTerms>), context.scratch<float>(thread, size),
+        [&](int64_t i, int64_t rows, int64_t j, int64_t columns) { done(thread, i, rows, j, columns); });
   });
 }
 

@@ -281,8 +281,8 @@ struct Grid {
         const double part_columns =
             static_cast<double>((column_panels + columns - 1) / columns * tile.columns);
         const double rounds = static_cast<double>((rows * columns + threads - 1) / threads);
-        const double cost = rounds * (part_rows * part_columns * tile.multiply +
-                                      (part_rows + part_columns) * tile.pack);
+        const double cost =
+            rounds * (part_rows * part_columns * tile.multiply + (part_rows + part_columns) * tile.pack);
         if (cost < least_cost * 0.99 ||
             (cost < least_cost * 1.03 && rows * columns > best.rows * best.columns)) {
           least_cost = cost < least_cost ? cost : least_cost;

@@ -1,4 +1,5 @@
-// How the products of a command are shared out: matrix by matrix, or each among all threads, its epilogue behind.
+// How the products of a command are shared out: matrix by matrix, or each among all threads, its epilogue
+// behind.
 #pragma once
 
 #include "kernels/cpu/gemm_batch.h"

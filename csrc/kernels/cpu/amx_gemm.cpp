@@ -1,5 +1,5 @@
-// Matrix products on the tile unit of AMX, laid over the kernels of AVX-512: which commands it takes, by their
-// precision and shape alone. All others go to the kernels that were there before.
+// Matrix products on the tile unit of AMX, laid over the kernels of AVX-512: which commands it takes, by
+// their precision and shape alone. All others go to the kernels that were there before.
 #include "kernels/gemm.h"
 #include "kernels/panels.h"
 
@@ -21,10 +21,6 @@ bool (*plain_totals)(const stream::Command& command);
 // Multiply-adds that pay for packing both operands into tiles and for taking the unit into use.
 constexpr int64_t kLeastWork = int64_t{1} << 18;
 
-int terms_of_precision(int64_t precision) {
-  return precision == kPrecisionBf16 ? 1 : precision == kPrecisionHigh ? 2 : 0;
-}
-
 // How many terms the command is multiplied with; 0 where the tile unit is not for it. Fewer rows or columns
 // than a tile has, or less depth, leave most of it idle.
 int terms_of(const stream::Command& command) {
@@ -44,15 +40,15 @@ void run_split(const stream::Command& command, stream::Context& context) {
   run_products<float>(command, context, batch, [&](int64_t index) {
     int64_t a, b;
     batch.offsets(index, &a, &b);
-    return SplitProduct<Unit, kTerms>{batch.m,
-                                      batch.n,
-                                      batch.k,
-                                      {command[1].as<float>() + a, batch.a_row, batch.a_k},
-                                      {command[2].as<float>() + (packed ? 0 : b), batch.b_k, batch.b_column},
-                                      {command[0].as<float>() + index * batch.m * batch.n, batch.n},
-                                      {false, params.has_bias ? command[3].as<float>() : nullptr,
-                                       params.activation},
-                                      packed ? command[2].as<const uint16_t>() : nullptr};
+    return SplitProduct<Unit, kTerms>{
+        batch.m,
+        batch.n,
+        batch.k,
+        {command[1].as<float>() + a, batch.a_row, batch.a_k},
+        {command[2].as<float>() + (packed ? 0 : b), batch.b_k, batch.b_column},
+        {command[0].as<float>() + index * batch.m * batch.n, batch.n},
+        {false, params.has_bias ? command[3].as<float>() : nullptr, params.activation},
+        packed ? command[2].as<const uint16_t>() : nullptr};
   });
 }
 
@@ -73,17 +69,16 @@ void pack_kernel(const stream::Command& command, stream::Context& context) {
   const stream::Operand& from = command[1];
   const TilePanels<kTerms> tiles{command[0].as<uint16_t>(), from.shape[2], from.shape[1]};
   const int64_t k_blocks = tiles.blocks();
-  parallel_items(context, tiles.panels() * k_blocks, task_grain(kBlockDepth<kTerms> * kBand),
-                 [&](int64_t item, int) {
-                   const int64_t panel = item / k_blocks, block = item % k_blocks;
-                   const int64_t k0 = tile::cut(tiles.depth, k_blocks, block, kDepth);
-                   const int64_t k1 = tile::cut(tiles.depth, k_blocks, block + 1, kDepth);
-                   const int64_t left = tiles.columns - panel * kBand;
-                   *tiles.finite(panel, block) = pack_band<kTerms, Order::kPairs>(
-                       from.as<const float>(), from.strides[2], from.strides[1], panel * kBand,
-                       static_cast<int>(left < kBand ? left : kBand), k0, k1 - k0,
-                       tiles.panel(panel, k0 / kDepth));
-                 });
+  parallel_items(
+      context, tiles.panels() * k_blocks, task_grain(kBlockDepth<kTerms> * kBand), [&](int64_t item, int) {
+        const int64_t panel = item / k_blocks, block = item % k_blocks;
+        const int64_t k0 = tile::cut(tiles.depth, k_blocks, block, kDepth);
+        const int64_t k1 = tile::cut(tiles.depth, k_blocks, block + 1, kDepth);
+        const int64_t left = tiles.columns - panel * kBand;
+        *tiles.finite(panel, block) = pack_band<kTerms, Order::kPairs>(
+            from.as<const float>(), from.strides[2], from.strides[1], panel * kBand,
+            static_cast<int>(left < kBand ? left : kBand), k0, k1 - k0, tiles.panel(panel, k0 / kDepth));
+      });
 }
 
 // Packing takes a larger part of a product's time than where it is multiplied in f32: more rows still gain.
@@ -127,7 +122,7 @@ void lay_over() {
 
 }  // namespace
 
-void fill_amx(bool emulated) { emulated ? lay_over<EmulatedAmx>() : lay_over<Amx>(); }
+void fill_amx_gemm(bool emulated) { emulated ? lay_over<EmulatedAmx>() : lay_over<Amx>(); }
 
 }  // namespace hebb::kernels::HEBB_ISA
 
