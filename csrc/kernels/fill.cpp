@@ -19,13 +19,16 @@ HEBB_TABLE(avx512)
 namespace avx512 {
 void fill_amx_gemm(bool emulated);
 void fill_amx_conv(bool emulated);
+void fill_amx_recurrent(bool emulated);
 }  // namespace avx512
 
 void fill(stream::Isa isa) {
   if (isa == stream::Isa::kAmx || isa == stream::Isa::kAmxEmulated) {
     avx512::all();
-    avx512::fill_amx_gemm(isa == stream::Isa::kAmxEmulated);
-    return avx512::fill_amx_conv(isa == stream::Isa::kAmxEmulated);
+    const bool emulated = isa == stream::Isa::kAmxEmulated;
+    avx512::fill_amx_gemm(emulated);
+    avx512::fill_amx_conv(emulated);
+    return avx512::fill_amx_recurrent(emulated);
   }
   if (isa == stream::Isa::kAvx512) return avx512::all();
   if (isa == stream::Isa::kAvx2) return avx2::all();

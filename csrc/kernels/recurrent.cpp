@@ -17,8 +17,9 @@ constexpr stream::Field kRecurrentFields[] = {
     {"has_dy", FieldType::kBool, offsetof(RecurrentParams, has_dy), 1},
     {"has_dh", FieldType::kBool, offsetof(RecurrentParams, has_dh), 1},
     {"has_dc", FieldType::kBool, offsetof(RecurrentParams, has_dc), 1},
+    {"precision", FieldType::kInt, offsetof(RecurrentParams, precision), 1},
 };
-constexpr stream::Layout kRecurrentLayout{"recurrent", sizeof(RecurrentParams), 7, kRecurrentFields};
+constexpr stream::Layout kRecurrentLayout{"recurrent", sizeof(RecurrentParams), 8, kRecurrentFields};
 
 // The product with the weight of h at every step; the gradient has as much.
 double step_flops(const stream::Operand& all, const stream::Operand& weight) {

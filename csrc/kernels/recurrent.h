@@ -8,6 +8,7 @@
 // products were: what is kept of a sequence takes no memory of its own, and no further line of the cache.
 #pragma once
 
+#include "kernels/gemm.h"
 #include "stream/command.h"
 
 namespace hebb::kernels {
@@ -20,6 +21,7 @@ struct RecurrentParams {
   bool has_dy;    // gradient: that of y is given
   bool has_dh;    // gradient: that of the last h is given
   bool has_dc;    // gradient: that of the last c is given
+  int64_t precision = kPrecisionF32;
 };
 
 // `gates` are updated products and stand in their place; kept is [batch, time, hidden].

@@ -5,6 +5,7 @@
 #include "autograd/engine.h"
 #include "kernels/recurrent.h"
 #include "ops/elementwise.h"
+#include "ops/environment.h"
 #include "ops/families.h"
 #include "ops/matmul.h"
 #include "ops/reduce.h"
@@ -41,7 +42,9 @@ struct Sequence {
   int64_t time() const { return x.shape()[1]; }
   int64_t hidden() const { return h0.shape()[1]; }
   std::vector<Tensor> inputs() const { return {x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh}; }
-  RecurrentParams params() const { return {reverse, relu, bias_hh.defined(), false, false, false, false}; }
+  RecurrentParams params() const {
+    return {reverse, relu, bias_hh.defined(), false, false, false, false, Environment::current().precision()};
+  }
 };
 
 std::optional<Tensor> given(const Tensor& x) { return x ? std::optional<Tensor>(x) : std::nullopt; }

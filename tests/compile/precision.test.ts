@@ -118,6 +118,35 @@ test('convolutions too, with residuals and strides', async () => {
   expect(new Set(results.values()).size).toBe(hasTiles ? 3 : 1);
 });
 
+test('recurrences too, where bf16 is asked for', async () => {
+  const results = new Map<Precision, string>();
+  for (const precision of precisions) {
+    const runs = [];
+    for (const compiled of [true, false]) {
+      seed(8);
+      const layer = new nn.LSTM(24, 40);
+      const optimizer = new optim.SGD(layer.parameters(), { lr: 0.1 });
+      const x = ops.normal([18, 5, 24]);
+      const run = (input: Tensor): Tensor => {
+        const loss = ops.mean(ops.square(layer.forward(input).output));
+        loss.backward();
+        optimizer.step();
+        return loss;
+      };
+      const step = compile(run, { precision });
+      const losses = [];
+      for (let i = 0; i < 3; i++) {
+        const loss = compiled ? await step(x) : withPrecision(precision, () => scope(() => run(x)));
+        losses.push(await loss.item());
+      }
+      runs.push([losses, ...(await Promise.all(layer.parameters().map(numbers)))]);
+    }
+    expect(runs[0]).toEqual(runs[1]);
+    results.set(precision, JSON.stringify(runs[0]));
+  }
+  expect(results.get('bf16') === results.get('f32')).toBe(!hasTiles);
+});
+
 test('what serves keeps its weights in tiles', async () => {
   seed(4);
   const model = nn.sequential(new nn.Linear(128, 128), new nn.Linear(128, 128));

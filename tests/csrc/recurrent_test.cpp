@@ -77,6 +77,11 @@ struct Sequence {
 
 double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
+// What a product is given of a weight or of a state.
+double kept(const Sequence& s, double value) {
+  return s.params.precision == kernels::kPrecisionBf16 ? to_float(to_bf16(static_cast<float>(value))) : value;
+}
+
 // y, h and c in double, one after the other.
 std::vector<double> reference(Sequence& s) {
   const auto [batch, time, hidden] = s.n;
@@ -94,7 +99,8 @@ std::vector<double> reference(Sequence& s) {
       for (int64_t g = 0; g < gates * hidden; ++g) {
         x.push_back(element(s.products, s.dtype, row * gates * hidden + g));
         double sum = s.params.has_bias ? element(s.bias, s.dtype, g) : 0;
-        for (int64_t k = 0; k < hidden; ++k) sum += element(s.weight, s.dtype, g * hidden + k) * h[size_t(k)];
+        for (int64_t k = 0; k < hidden; ++k)
+          sum += kept(s, element(s.weight, s.dtype, g * hidden + k)) * kept(s, h[size_t(k)]);
         u.push_back(sum);
       }
       for (int64_t j = 0; j < hidden; ++j) {
@@ -164,6 +170,50 @@ TEST(recurrent_sequences) {
         CHECK(same_bits(one.h, two.h));
       }
     });
+  });
+}
+
+namespace {
+
+// Batches and units that fill tiles of the unit or not, and rows of states that lie whole kilobytes apart.
+constexpr Extents kTileExtents[] = {{16, 3, 32}, {33, 2, 70}, {40, 3, 128}};
+
+template <class F>
+void for_each_tile_isa(F&& body) {
+  for (auto isa : {stream::Isa::kAmx, stream::Isa::kAmxEmulated}) {
+    if (!cpu::supports(isa)) continue;
+    kernels::fill(isa);
+    body();
+  }
+}
+
+double mean_error(const std::vector<double>& got, const std::vector<double>& want) {
+  double sum = 0;
+  for (size_t i = 0; i < want.size(); ++i) sum += std::fabs(got[i] - want[i]);
+  return sum / static_cast<double>(want.size());
+}
+
+}  // namespace
+
+// A state that lies between two bf16 may be rounded to the other one here and there: one in some thousands.
+TEST(recurrent_sequences_in_bf16) {
+  for_each_tile_isa([] {
+    for (Kind kind : kKinds) {
+      for (const Extents& n : kTileExtents) {
+        Sequence one(kind, DType::kF32, n), two(kind, DType::kF32, n), full(kind, DType::kF32, n);
+        for (Sequence* s : {&one, &two}) s->params.precision = kernels::kPrecisionBf16;
+        two.params.saves = keeps(kind);
+        one.forward(1);
+        two.forward(3);
+        full.forward(1);
+        CHECK(same_bits(one.y, two.y));
+        CHECK(same_bits(one.h, two.h));
+        const auto want = reference(one), got = results(one);
+        CHECK(mean_error(got, want) < 2e-5);
+        CHECK(mean_error(results(full), want) > 1e-4);
+        for (size_t i = 0; i < want.size(); ++i) CHECK_NEAR(got[i], want[i], 1e-2 * (1 + std::fabs(want[i])));
+      }
+    }
   });
 }
 
@@ -305,5 +355,36 @@ TEST(recurrent_gradients_in_f32) {
         CHECK_NEAR(element(a.d, DType::kF32, i), element(b.d, DType::kF64, i), 3e-5);
       }
     });
+  });
+}
+
+// Rounding to 8 bits costs up to 2^-8 of each term of a sum over all units.
+TEST(recurrent_gradients_in_bf16) {
+  for_each_tile_isa([] {
+    for (Kind kind : kKinds) {
+      for (const Extents& n : kTileExtents) {
+        Sequence s(kind, DType::kF32, n);
+        s.params.saves = keeps(kind);
+        s.params.has_dy = s.params.has_dh = true;
+        s.forward(2);
+        Gradient full(s), one(s), two(s);
+        full.run_for(s, 2);
+        s.params.precision = kernels::kPrecisionBf16;
+        one.run_for(s, 1);
+        two.run_for(s, 3);
+        CHECK(same_bits(one.d, two.d));
+        CHECK(same_bits(one.dh0, two.dh0));
+        CHECK(!same_bits(one.d, full.d));
+        Buffer* const got[] = {&one.d, &one.dh0};
+        Buffer* const want[] = {&full.d, &full.dh0};
+        for (size_t k = 0; k < 2; ++k) {
+          const auto exact = elements(*want[k], DType::kF32), rounded = elements(*got[k], DType::kF32);
+          double size = 0;
+          for (double value : exact) size += std::fabs(value) / static_cast<double>(exact.size());
+          CHECK(mean_error(rounded, exact) < 4e-3 * size);
+          CHECK(mean_error(rounded, exact) > 1e-5 * size);
+        }
+      }
+    }
   });
 }
