@@ -8,8 +8,9 @@
 namespace hebb::kernels {
 
 // How f32 convolutions are computed: by the shapes, or by force in tests and benchmarks. kConvWinograd is for
-// filters of 3 x 3 with stride and dilation 1 in one group, and changes nothing elsewhere.
-enum ConvMethod : int64_t { kConvByShape, kConvDirect, kConvWinograd };
+// filters of 3 x 3 with stride and dilation 1 in one group, kConvTiles for machines with a tile unit; they
+// change nothing elsewhere.
+enum ConvMethod : int64_t { kConvByShape, kConvDirect, kConvWinograd, kConvTiles };
 
 // Index 0 is vertical, 1 horizontal. `before` pads top and left; the other end follows from the shapes.
 struct ConvParams {

@@ -11,8 +11,9 @@ constexpr stream::Field kGemmFields[] = {
     {"activation", stream::FieldType::kInt, offsetof(GemmParams, activation), 1},
     {"has_bias", stream::FieldType::kBool, offsetof(GemmParams, has_bias), 1},
     {"precision", stream::FieldType::kInt, offsetof(GemmParams, precision), 1},
+    {"method", stream::FieldType::kInt, offsetof(GemmParams, method), 1},
 };
-constexpr stream::Layout kGemmLayout{"gemm", sizeof(GemmParams), 3, kGemmFields};
+constexpr stream::Layout kGemmLayout{"gemm", sizeof(GemmParams), 4, kGemmFields};
 
 // A product and a sum for each element of C and each k.
 double gemm_flops(const stream::Command& command) {

@@ -12,10 +12,15 @@ enum Activation : int64_t { kActivationNone, kActivationRelu, kActivationSigmoid
 // Sums are f32 with each. A machine keeps more where that takes no longer.
 enum Precision : int64_t { kPrecisionF32, kPrecisionHigh, kPrecisionBf16 };
 
+// How f32 products are computed: as shapes and precision have it, or by force, in tests and where it was
+// measured to be faster. kGemmTiles is for machines with a tile unit and changes nothing elsewhere.
+enum GemmMethod : int64_t { kGemmByShape, kGemmFma, kGemmTiles };
+
 struct GemmParams {
   int64_t activation;
   bool has_bias;
   int64_t precision = kPrecisionF32;
+  int64_t method = kGemmByShape;
 };
 
 // C [.., M, N] = activation(A [.., M, K] B [.., K, N] + bias [N]): operands C, A, B, then bias where

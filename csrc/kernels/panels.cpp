@@ -8,6 +8,7 @@ stream::Slot pack_panels{.name = "pack_panels", .traits = {.min_inputs = 1, .tak
 stream::Slot pack_tiles[] = {
     {.name = "pack_tiles", .traits = {.min_inputs = 1, .takes_strides = true}},
     {.name = "pack_tiles_high", .traits = {.min_inputs = 1, .takes_strides = true}},
+    {.name = "pack_tiles_f32", .traits = {.min_inputs = 1, .takes_strides = true}},
 };
 
 }  // namespace hebb::kernels

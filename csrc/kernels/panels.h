@@ -9,7 +9,7 @@ namespace hebb::kernels {
 // read. Those of a half type are f32.
 extern stream::Slot pack_panels;
 
-// tiles; source [1, k, columns], f32: the tiles of 1 and 2 bf16 terms that products on a tile unit read.
-extern stream::Slot pack_tiles[2];
+// tiles; source [1, k, columns], f32: the tiles of 1, 2 and 3 bf16 terms that products on a tile unit read.
+extern stream::Slot pack_tiles[3];
 
 }  // namespace hebb::kernels

@@ -62,7 +62,11 @@ class Matrices {
     if (p.bias) list.push_back(bias.in());
     return list;
   }
-  GemmParams params(int64_t precision) const { return {p.activation, p.bias, precision}; }
+  // Of f32, the three terms of the unit.
+  GemmParams params(int64_t precision) const {
+    const bool full = precision == kernels::kPrecisionF32;
+    return {p.activation, p.bias, precision, full ? kernels::kGemmTiles : kernels::kGemmByShape};
+  }
 
   Product p;
 
@@ -87,7 +91,11 @@ float rounded(float x) { return to_float(to_bf16(x)); }
 
 // What a precision may lose of a product of two operands, as a part of it: 'high' keeps each operand to 2^-17
 // and leaves out the product of their second terms, at most 2^-8 of the first.
-double lost(int64_t precision) { return precision == kernels::kPrecisionHigh ? std::ldexp(1.0, -15) : 0; }
+// Three terms keep it to 2^-24, and leave out products as small.
+double lost(int64_t precision) {
+  if (precision == kernels::kPrecisionBf16) return 0;
+  return std::ldexp(1.0, precision == kernels::kPrecisionHigh ? -15 : -22);
+}
 
 // The largest error over its bound. In bf16 the operands are rounded first, so that only sums err.
 double worst(Matrices& x, int64_t precision) {
@@ -115,7 +123,7 @@ double worst(Matrices& x, int64_t precision) {
   return ratio;
 }
 
-constexpr int64_t kPrecisions[] = {kernels::kPrecisionHigh, kernels::kPrecisionBf16};
+constexpr int64_t kPrecisions[] = {kernels::kPrecisionF32, kernels::kPrecisionHigh, kernels::kPrecisionBf16};
 
 void check_product(const Product& p) {
   Matrices x(p);
@@ -140,21 +148,25 @@ void check_product(const Product& p) {
   }
 }
 
-// The f32 kernels would pass the checks above too.
+// The f32 kernels would pass the checks above for two of them.
 TEST(amx_takes_what_its_precision_allows) {
   Matrices x({1, 64, 64, 64});
+  const auto result = [&](const GemmParams& params) {
+    run(kernels::gemm, 1, x.operands(), params);
+    return std::string(x.c.as<char>(), x.c.bytes());
+  };
+  const GemmParams usual{kernels::kActivationNone, false};
   for (stream::Isa isa : tile_isas()) {
-    kernels::fill(isa);
-    std::string results[3];
-    for (int64_t precision : {kernels::kPrecisionF32, kernels::kPrecisionHigh, kernels::kPrecisionBf16}) {
-      run(kernels::gemm, 1, x.operands(), x.params(precision));
-      results[precision] = std::string(x.c.as<char>(), x.c.bytes());
-    }
-    CHECK(results[0] != results[1] && results[1] != results[2] && results[0] != results[2]);
     kernels::fill(stream::Isa::kAvx512);
+    const std::string plain = result(usual);
+    for (int64_t precision : kPrecisions) CHECK(result(x.params(precision)) == plain);
+    kernels::fill(isa);
+    CHECK(result(usual) == plain);
+    std::vector<std::string> all{plain};
     for (int64_t precision : kPrecisions) {
-      run(kernels::gemm, 1, x.operands(), x.params(precision));
-      CHECK(results[0] == std::string(x.c.as<char>(), x.c.bytes()));
+      all.push_back(result(x.params(precision)));
+      for (size_t i = 0; i + 1 < all.size(); ++i) CHECK(all[i] != all.back());
+      CHECK(result({kernels::kActivationNone, false, precision, kernels::kGemmFma}) == plain);
     }
   }
 }
@@ -220,7 +232,7 @@ TEST(amx_treats_infinity_as_arithmetic_does) {
                        j == 9  ? 138
                        : j % 2 ? 140
                                : 70.0 / 3,
-                       precision == kernels::kPrecisionHigh ? 1e-3 : 0.1);
+                       precision == kernels::kPrecisionBf16 ? 0.1 : 1e-3);
           }
         }
       }
@@ -228,7 +240,7 @@ TEST(amx_treats_infinity_as_arithmetic_does) {
   }
 }
 
-// The largest f32 rounds to an infinite bf16; two terms hold it.
+// The largest f32 rounds to an infinite bf16; two terms and three hold it.
 TEST(amx_large_values) {
   const float largest = std::numeric_limits<float>::max();
   for (stream::Isa isa : tile_isas()) {
@@ -236,8 +248,10 @@ TEST(amx_large_values) {
     Matrices x({1, 64, 64, 64});
     for (int64_t i = 0; i < x.a.size(); ++i) x.a.as<float>()[i] = i % 64 == 5 ? -largest : 0;
     for (int64_t i = 0; i < x.b.size(); ++i) x.b.as<float>()[i] = 0.25f;
-    run(kernels::gemm, 1, x.operands(), x.params(kernels::kPrecisionHigh));
-    CHECK_NEAR(x.c_at(0, 3, 3) / largest, -0.25, 1e-5);
+    for (int64_t precision : {kernels::kPrecisionF32, kernels::kPrecisionHigh}) {
+      run(kernels::gemm, 1, x.operands(), x.params(precision));
+      CHECK_NEAR(x.c_at(0, 3, 3) / largest, -0.25, 1e-5);
+    }
     run(kernels::gemm, 1, x.operands(), x.params(kernels::kPrecisionBf16));
     CHECK_EQ(x.c_at(0, 3, 3), -kInfinity);
   }

@@ -157,7 +157,7 @@ TEST(panels_of_products_on_a_tile_unit) {
   for (auto isa : {stream::Isa::kAmx, stream::Isa::kAmxEmulated}) {
     if (!cpu::supports(isa)) continue;
     kernels::fill(isa);
-    for (int64_t precision : {kernels::kPrecisionHigh, kernels::kPrecisionBf16}) {
+    for (int64_t precision : {kernels::kPrecisionF32, kernels::kPrecisionHigh, kernels::kPrecisionBf16}) {
       for (const Product& p : {Product{1, 65, 70, 1100},
                                {1, 40, 2100, 70, false},
                                {4, 40, 70, 131},
@@ -165,8 +165,9 @@ TEST(panels_of_products_on_a_tile_unit) {
         ProductOperands product(p, DType::kF32);
         kernels::GemmParams params = product.params();
         params.precision = precision;
+        params.method = precision == kernels::kPrecisionF32 ? kernels::kGemmTiles : kernels::kGemmByShape;
         check_panels(kernels::gemm, product.operands(), params,
-                     kernels::pack_tiles[precision == kernels::kPrecisionHigh ? 1 : 0]);
+                     kernels::pack_tiles[kernels::kPrecisionBf16 - precision]);
       }
     }
   }

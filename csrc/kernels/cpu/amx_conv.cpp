@@ -21,7 +21,9 @@ stream::Packing (*plain_packing)(const stream::Command& command);
 // that do not fill a tile, groups, and little work.
 int terms_of(const Geometry& g, DType dtype) {
   constexpr int64_t kLeastWork = int64_t{1} << 18;
-  const int terms = dtype == DType::kF32 ? terms_of_precision(g.params.precision) : 0;
+  const int64_t method = g.params.method;
+  const bool left = dtype != DType::kF32 || method == kConvDirect || method == kConvWinograd;
+  const int terms = left ? 0 : terms_of_precision(g.params.precision, method == kConvTiles);
   if (g.params.groups != 1 || g.depth < kSide || g.outs < kSide || g.height * g.width == 0) return 0;
   return g.batch * g.rows * g.columns * g.taps() * g.depth * g.outs >= kLeastWork ? terms : 0;
 }
@@ -125,41 +127,35 @@ bool run_weight_grad(stream::Context& context, const stream::Command& command) {
   return sum_weights<Unit>(context, plan, memory, operands, command[0].as<float>(), finite);
 }
 
-// run(terms) where the unit takes the command and says that it could use it; else the kernel before.
+// run<terms>() where the unit takes the command and says that it could use it; else the kernel before.
 template <class F>
 void run_conv(const stream::Command& command, stream::Context& context, int terms, stream::Kernel plain,
               F&& run) {
   if (terms == 0) return plain(command, context);
   const TileEpilogue epilogue(command, context);
-  if (!run(terms)) return plain(command, context);
+  const bool done = terms == 1   ? run.template operator()<1>()
+                    : terms == 2 ? run.template operator()<2>()
+                                 : run.template operator()<3>();
+  if (!done) return plain(command, context);
   epilogue.run_behind(0, command[0].size());
 }
 
 template <class Unit>
 void forward_kernel(const stream::Command& command, stream::Context& context) {
   run_conv(command, context, terms_of(forward_geometry(command), command[0].dtype), plain_forward,
-           [&](int terms) {
-             return terms == 1 ? run_sum<Unit>(context, forward_sum<1>(command))
-                               : run_sum<Unit>(context, forward_sum<2>(command));
-           });
+           [&]<int kTerms>() { return run_sum<Unit>(context, forward_sum<kTerms>(command)); });
 }
 
 template <class Unit>
 void input_grad_kernel(const stream::Command& command, stream::Context& context) {
   run_conv(command, context, terms_of(input_geometry(command), command[0].dtype), plain_input_grad,
-           [&](int terms) {
-             return terms == 1 ? run_input_grad<Unit, 1>(context, command)
-                               : run_input_grad<Unit, 2>(context, command);
-           });
+           [&]<int kTerms>() { return run_input_grad<Unit, kTerms>(context, command); });
 }
 
 template <class Unit>
 void weight_grad_kernel(const stream::Command& command, stream::Context& context) {
   run_conv(command, context, terms_of(weight_geometry(command), command[0].dtype), plain_weight_grad,
-           [&](int terms) {
-             return terms == 1 ? run_weight_grad<Unit, 1>(context, command)
-                               : run_weight_grad<Unit, 2>(context, command);
-           });
+           [&]<int kTerms>() { return run_weight_grad<Unit, kTerms>(context, command); });
 }
 
 // The weight is packed in each call: a few hundredths of it.

@@ -25,7 +25,8 @@ constexpr int64_t kLeastWork = int64_t{1} << 18;
 // than a tile has, or less depth, leave most of it idle.
 int terms_of(const stream::Command& command) {
   const auto& params = command.param<GemmParams>();
-  const int terms = terms_of_precision(params.precision);
+  const int terms =
+      params.method == kGemmFma ? 0 : terms_of_precision(params.precision, params.method == kGemmTiles);
   if (terms == 0 || command[0].dtype != DType::kF32) return 0;
   const Batch batch(command[0], command[1], command[2]);
   if (batch.m < kSide || batch.n < kSide || batch.k < kDepth) return 0;
@@ -59,6 +60,8 @@ void gemm_kernel(const stream::Command& command, stream::Context& context) {
       return run_split<Unit, 1>(command, context);
     case 2:
       return run_split<Unit, 2>(command, context);
+    case 3:
+      return run_split<Unit, 3>(command, context);
     default:
       return plain_gemm(command, context);
   }
@@ -100,8 +103,9 @@ stream::Packing packing(const stream::Command& command) {
   const int64_t shape[] = {1, batch.k, batch.n}, strides[] = {0, batch.b_k, batch.b_column};
   for (int i = 0; i < 3; ++i) result.source.shape[i] = shape[i], result.source.strides[i] = strides[i];
   result.dtype = DType::kBF16;
-  result.size = terms == 1 ? TilePanels<1>{nullptr, batch.n, batch.k}.size()
-                           : TilePanels<2>{nullptr, batch.n, batch.k}.size();
+  result.size = terms == 1   ? TilePanels<1>{nullptr, batch.n, batch.k}.size()
+                : terms == 2 ? TilePanels<2>{nullptr, batch.n, batch.k}.size()
+                             : TilePanels<3>{nullptr, batch.n, batch.k}.size();
   return result;
 }
 
@@ -118,6 +122,7 @@ void lay_over() {
   gemm.totals = &totals;
   pack_tiles[0].cpu = &pack_kernel<1>;
   pack_tiles[1].cpu = &pack_kernel<2>;
+  pack_tiles[2].cpu = &pack_kernel<3>;
 }
 
 }  // namespace

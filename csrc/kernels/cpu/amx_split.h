@@ -35,9 +35,10 @@ HEBB_INLINE __m512i round_to_bf16(__m512 x) {
   return _mm512_mask_mov_epi32(result, nan, quiet);
 }
 
-// Those of a kernels::Precision; 0 where f32 is kept whole.
-HEBB_INLINE int terms_of_precision(int64_t precision) {
-  return precision == kPrecisionBf16 ? 1 : precision == kPrecisionHigh ? 2 : 0;
+// Those of a kernels::Precision. For f32 the unit is taken only where that is `asked` for, else there are
+// none.
+HEBB_INLINE int terms_of_precision(int64_t precision, bool asked) {
+  return precision == kPrecisionBf16 ? 1 : precision == kPrecisionHigh ? 2 : asked ? 3 : 0;
 }
 
 // Sixteen values: their terms, each in the upper half of its lane.
