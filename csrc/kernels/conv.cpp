@@ -21,6 +21,10 @@ constexpr stream::Field kConvFields[] = {
 };
 constexpr stream::Layout kConvLayout{"conv", sizeof(ConvParams), 8, kConvFields};
 
+// By ConvMethod.
+constexpr const char* kMethodNames[] = {"by shape", "direct", "winograd"};
+constexpr stream::Methods kConvMethods{offsetof(ConvParams, method), 3, kMethodNames};
+
 // A product and a sum for each output element and each weight of its channel; padding counts like the rest.
 double work(const stream::Operand& y, const stream::Operand& weight) {
   return 2.0 * static_cast<double>(y.size()) *
@@ -35,14 +39,17 @@ double weight_grad_flops(const stream::Command& command) { return work(command[2
 stream::Slot conv2d{.name = "conv2d",
                     .traits = {.min_inputs = 2, .epilogue = true},
                     .params = &kConvLayout,
-                    .flops = &conv_flops};
+                    .flops = &conv_flops,
+                    .methods = &kConvMethods};
 stream::Slot conv2d_input_grad{.name = "conv2d_input_grad",
                                .traits = {.min_inputs = 2, .epilogue = true},
                                .params = &kConvLayout,
-                               .flops = &input_grad_flops};
+                               .flops = &input_grad_flops,
+                               .methods = &kConvMethods};
 stream::Slot conv2d_weight_grad{.name = "conv2d_weight_grad",
                                 .traits = {.min_inputs = 2},
                                 .params = &kConvLayout,
-                                .flops = &weight_grad_flops};
+                                .flops = &weight_grad_flops,
+                                .methods = &kConvMethods};
 
 }  // namespace hebb::kernels

@@ -7,8 +7,8 @@
 
 namespace hebb::kernels {
 
-// How f32 convolutions are computed: by the shapes, or by force in tests and benchmarks. kConvWinograd is for
-// filters of 3 x 3 with stride and dilation 1 in one group, kConvTiles for machines with a tile unit; they
+// How f32 convolutions are computed: by the shapes, or as tuning, tests and benchmarks ask. kConvWinograd is
+// for filters of 3 x 3 with stride and dilation 1 in one group, kConvTiles for machines with a tile unit; they
 // change nothing elsewhere.
 enum ConvMethod : int64_t { kConvByShape, kConvDirect, kConvWinograd, kConvTiles };
 

@@ -34,22 +34,22 @@ Environment::~Environment() {
   if (current_environment == this) current_environment = nullptr;
 }
 
-const stream::Optimiser& Environment::optimiser() {
-  static const std::vector<passes::Pass> list = {{"dead", &passes::drop_dead},
-                                                 {"common", &passes::merge_common},
-                                                 {"totals", &passes::add_up},
-                                                 {"updates", &passes::split_updates},
-                                                 {"rematerialised", &rematerialise},
-                                                 {"fused", &fuse},
-                                                 {"epilogues", &passes::append_epilogues},
-                                                 {"prologues", &passes::prepend_prologues},
-                                                 {"packs", &passes::pack_once},
-                                                 {"in place", &passes::reuse_in_place}};
-  static const stream::Optimiser optimise = [](stream::Program& program,
-                                               std::vector<stream::PassReport>* reports) {
+stream::Optimiser Environment::optimiser(const stream::Tuning& tuning) {
+  const auto set_methods = [tuning](stream::Program& program) { passes::set_methods(program, tuning); };
+  const std::vector<passes::Pass> list = {{"tuned", set_methods},
+                                          {"dead", &passes::drop_dead},
+                                          {"common", &passes::merge_common},
+                                          {"totals", &passes::add_up},
+                                          {"updates", &passes::split_updates},
+                                          {"rematerialised", &rematerialise},
+                                          {"fused", &fuse},
+                                          {"epilogues", &passes::append_epilogues},
+                                          {"prologues", &passes::prepend_prologues},
+                                          {"packs", &passes::pack_once},
+                                          {"in place", &passes::reuse_in_place}};
+  return [list](stream::Program& program, std::vector<stream::PassReport>* reports) {
     passes::run_all(list, program, reports);
   };
-  return optimise;
 }
 
 Environment& Environment::current() {

@@ -6,6 +6,7 @@
 #include "core/state.h"
 #include "stream/plan.h"
 #include "stream/stream.h"
+#include "stream/tuning.h"
 
 namespace hebb::ops {
 
@@ -22,8 +23,8 @@ class Environment {
   void make_current();
 
   stream::Stream& stream() { return stream_; }
-  // The passes, with the kernels they need.
-  static const stream::Optimiser& optimiser();
+  // The passes, with the kernels they need; methods that `tuning` does not name follow from the shapes.
+  static stream::Optimiser optimiser(const stream::Tuning& tuning = {});
 
   // Restarts the random numbers: the same seed gives the same draws in program order.
   void set_seed(uint64_t seed);

@@ -102,6 +102,22 @@ struct Traits {
   bool lists = false;
 };
 
+// Ways to compute a command that differ in speed and in how they round. A parameter (int64_t) says which one
+// a command takes; 0 leaves it to the shapes.
+struct Methods {
+  uint16_t offset;  // of the parameter
+  uint16_t count;
+  const char* const* names;  // by the parameter's value
+};
+
+// The methods that can compute a command, as bits, and the one that its shapes choose.
+struct MethodChoice {
+  uint32_t possible = 0;
+  int64_t by_shape = 0;
+
+  HEBB_INLINE bool allows(int64_t method) const { return (possible >> method & 1) != 0; }
+};
+
 // What a kernel is asked to do, in floating point operations; null counts one for each element of the result.
 using Flops = double (*)(const Command& command);
 
@@ -126,6 +142,10 @@ struct Slot {
   const Slot* total = nullptr;
   // Whether it does so for this command; filled with the kernel, whose instruction set it depends on.
   bool (*totals)(const Command& command) = nullptr;
+  // What may be chosen of a command, if anything, and for which commands; `choice` does not look at the
+  // parameter, and is filled with the kernel, whose instruction set it depends on.
+  const Methods* methods = nullptr;
+  MethodChoice (*choice)(const Command& command) = nullptr;
   // Filled at load with the best instruction set; an empty one means the device has no kernel.
   Kernel cpu = nullptr;
   Kernel cuda = nullptr;

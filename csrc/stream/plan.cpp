@@ -54,11 +54,15 @@ Plan::Plan(Stream& stream, Recorder& recorder, const std::vector<Tensor>& output
     note_states(recorder);
   }
   recorded_ = std::move(recorder.program());
-  program_ = recorded_;
   captured_ = recorder.captured();
   for (const auto& [dtype, shape] : recorder.arguments()) args_.push_back({dtype, shape});
   drawn_ = recorder.drawn();
-  if (optimise_) apply_passes();
+  if (optimise_) fold();
+  apply_passes();
+  make_replay();
+}
+
+void Plan::make_replay() {
   std::vector<Block*> homes;
   std::vector<State*> states;
   for (const auto& use : states_) {
@@ -70,11 +74,15 @@ Plan::Plan(Stream& stream, Recorder& recorder, const std::vector<Tensor>& output
   stream_.arena().add(replay_->arena_bytes());
 }
 
+void Plan::fold() {
+  const Recording off(stream_, nullptr);
+  Program program = recorded_;
+  if (fold_constants(stream_, program, captured_)) folded_ = std::move(program);
+}
+
 void Plan::apply_passes() {
-  {
-    const Recording off(stream_, nullptr);
-    if (fold_constants(stream_, program_, captured_)) folded_ = program_;
-  }
+  program_ = unoptimised();
+  if (!optimise_) return;
   optimise_(program_, nullptr);
   // What only constants were made of need not live on.
   const std::vector<bool> used = used_buffers(program_);
@@ -83,6 +91,13 @@ void Plan::apply_passes() {
     if (buffer.origin == Origin::kCaptured && !used[i])
       captured_[static_cast<size_t>(buffer.index)] = nullptr;
   }
+}
+
+void Plan::optimise(Optimiser optimise) {
+  optimise_ = std::move(optimise);
+  apply_passes();
+  stream_.arena().remove(replay_->arena_bytes());
+  make_replay();
 }
 
 Plan::~Plan() { stream_.arena().remove(replay_->arena_bytes()); }
@@ -133,7 +148,7 @@ std::vector<PassReport> Plan::explain() const {
   std::vector<PassReport> reports;
   reports.push_back(report_of("recorded", recorded_));
   if (!optimise_) return reports;
-  Program program = folded_ ? *folded_ : recorded_;
+  Program program = unoptimised();
   reports.push_back(report_of("constants", program));
   optimise_(program, &reports);
   return reports;

@@ -51,6 +51,10 @@ class Plan {
   // Tensors that a run gives.
   size_t results() const { return returned_; }
   const Program& program() const { return program_; }
+  // What the passes are given.
+  const Program& unoptimised() const { return folded_ ? *folded_ : recorded_; }
+  // Runs other passes than those so far; for runs submitted from now on.
+  void optimise(Optimiser optimise);
   // The program as recorded and after each pass.
   std::vector<PassReport> explain() const;
   int64_t arena_bytes() const { return replay_->arena_bytes(); }
@@ -74,7 +78,9 @@ class Plan {
     int grad_output = -1;
   };
 
+  void fold();
   void apply_passes();
+  void make_replay();
   int add_output(Recorder& recorder, const Tensor& value);
   void note_states(Recorder& recorder);
   Tensor contiguous(const Tensor& x);

@@ -22,8 +22,7 @@ std::string extents(const Operand& view) {
 }
 
 std::string operand_text(const Program& program, const PlanOperand& operand) {
-  const std::string form = operand.view.in_panels ? " in panels" : "";
-  const std::string type = dtype_name(operand.view.dtype) + extents(operand.view) + form;
+  const std::string type = view_text(operand.view);
   if (operand.buffer == kNoBuffer) return number_text(operand.view.constant) + " " + type;
   const Buffer& buffer = program.buffers[static_cast<size_t>(operand.buffer)];
   const bool named = buffer.origin != Origin::kTemporary;
@@ -86,13 +85,6 @@ std::string operands_text(const Program& program, const PlanCommand& command, si
   return line;
 }
 
-std::string fields_text(const Layout& layout, const unsigned char* params) {
-  std::string line = "  (";
-  for (int i = 0; i < layout.count; ++i)
-    line += (i > 0 ? " " : "") + field_text(layout.fields[i], params + layout.fields[i].offset);
-  return line + ")";
-}
-
 // "gemm <-t0 f32[8, 4] : ..  (activation=0 ..) then <-out0 f32[8, 4] : t0 f32[8, 4] {r0 = out0 = relu x0}",
 // "sum <-t1 f32[1, 1] : made  (divisor=1) of : t0 f32[8, 4] {r0 = out0 = exp x0}"
 std::string command_text(const Program& program, const PlanCommand& command) {
@@ -105,7 +97,8 @@ std::string command_text(const Program& program, const PlanCommand& command) {
     line += operands_text(program, command, 0, results, prologue ? results : own);
   }
   if (prologue) line += ": made";
-  if (command.slot->params) line += fields_text(*command.slot->params, command.params.data());
+  if (command.slot->params)
+    line += "  (" + parameters_text(*command.slot->params, command.params.data()) + ")";
   if (!command.tiles) return line;
   if (prologue) {
     const size_t inputs = own + command.tiles->output_count;
@@ -189,6 +182,20 @@ double bytes_of(const PlanCommand& command) {
     total += ways * count * static_cast<double>(item_size(operand.view.dtype));
   }
   return total;
+}
+
+std::string view_text(const Operand& view) {
+  return dtype_name(view.dtype) + extents(view) + (view.in_panels ? " in panels" : "");
+}
+
+std::string parameters_text(const Layout& layout, const unsigned char* params, int left_out) {
+  std::string line;
+  for (int i = 0; i < layout.count; ++i) {
+    const Field& field = layout.fields[i];
+    if (field.offset == left_out) continue;
+    line += (line.empty() ? "" : " ") + field_text(field, params + field.offset);
+  }
+  return line;
 }
 
 std::string program_text(const Program& program) {

@@ -105,6 +105,10 @@ void append_bytes(std::string& key, const T& value) {
 double flops_of(const PlanCommand& command);
 double bytes_of(const PlanCommand& command);
 
+// "f32[8, 4]" and "stride=1,1 groups=1": an operand, and the parameters but for the one at `left_out`.
+std::string view_text(const Operand& view);
+std::string parameters_text(const Layout& layout, const unsigned char* params, int left_out = -1);
+
 // One line per command.
 std::string program_text(const Program& program);
 

@@ -67,8 +67,7 @@ void Stream::run_kernel(const Command& command, int count, uint64_t ticket) {
   // What must not take a poisoned value keeps its own.
   if (fault != 0 && command.slot->traits.writes_state) return;
   if (fault == 0) {
-    Threads threads = executor_.runtime().threads(count);
-    Context context(threads);
+    Context context = kernel_context(count);
     try {
       command.slot->cpu(command, context);
       if (context.fault().set) fault = add_fault(*command.slot, context.fault(), ticket);

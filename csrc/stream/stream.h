@@ -85,6 +85,9 @@ class Stream {
   // Runs on the executor after everything submitted so far; a stream that ends drops it unrun.
   void then(Task task, const Block* block);
 
+  // What a kernel is given: for tasks, on the executor.
+  Context kernel_context(int threads) const { return Context(executor_.runtime().threads(threads)); }
+
   // Appends one run of a compiled step; everything in `run` is allocated by now. `done`, which may be empty,
   // is called on the executor after it; a stream that ends drops both.
   void replay(std::shared_ptr<Replay> replay, Run run, Task done = nullptr);

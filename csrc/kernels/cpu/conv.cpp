@@ -184,10 +184,20 @@ void execute(const stream::Command& command, stream::Context& context) {
   if (!job.has_run_epilogue()) epilogue.run_behind(0, command[0].size());
 }
 
+template <template <class> class Tiled>
+bool goes_by_tiles(const stream::Command& command) {
+  return Tiled<float>::suits(command).takes(command.param<ConvParams>().method);
+}
+
+template <template <class> class Tiled>
+stream::MethodChoice method_choice(const stream::Command& command) {
+  return Tiled<float>::suits(command).choice();
+}
+
 // Tiled where that takes the command.
 template <template <class> class Job, template <class> class Tiled>
 void run_conv(const stream::Command& command, stream::Context& context) {
-  if (Tiled<float>::takes(command)) return execute<float, Tiled>(command, context);
+  if (goes_by_tiles<Tiled>(command)) return execute<float, Tiled>(command, context);
   if (command[0].dtype == DType::kF64) return execute<double, Job>(command, context);
   execute<float, Job>(command, context);
 }
@@ -195,7 +205,7 @@ void run_conv(const stream::Command& command, stream::Context& context) {
 // The weight of a convolution of one group as a matrix [taps depth, outs].
 stream::Packing forward_packing(const stream::Command& command) {
   const Geometry g(command[1], command[2], command[0], command.param<ConvParams>());
-  if (g.params.groups != 1 || winograd::Forward<float>::takes(command)) return {};
+  if (g.params.groups != 1 || goes_by_tiles<winograd::Forward>(command)) return {};
   if (command[0].dtype != DType::kF64 && takes_pairs<float>(g)) return {};
   const int64_t depth = g.taps() * g.depth, rows = g.batch * g.rows * g.columns;
   const int64_t shape[] = {1, depth, g.outs}, strides[] = {0, 1, depth};
@@ -207,6 +217,9 @@ stream::Packing forward_packing(const stream::Command& command) {
 
 void fill_conv() {
   kernels::conv2d.packing = &conv::forward_packing;
+  kernels::conv2d.choice = &conv::method_choice<winograd::Forward>;
+  kernels::conv2d_input_grad.choice = &conv::method_choice<winograd::InputGrad>;
+  kernels::conv2d_weight_grad.choice = &conv::method_choice<winograd::WeightGrad>;
   kernels::conv2d.cpu = &conv::run_conv<conv::Forward, winograd::Forward>;
   kernels::conv2d_input_grad.cpu = &conv::run_conv<conv::InputGrad, winograd::InputGrad>;
   kernels::conv2d_weight_grad.cpu = &conv::run_conv<conv::WeightGrad, winograd::WeightGrad>;

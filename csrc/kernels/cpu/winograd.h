@@ -12,11 +12,11 @@ namespace winograd {
 
 using conv::Geometry;
 
-// Filters of 3 x 3 that move by one pixel, in f32, unless the direct kernels are asked for.
+// Filters of 3 x 3 that move by one pixel, in f32.
 HEBB_INLINE bool is_possible(const Geometry& g, DType dtype) {
   const ConvParams& p = g.params;
-  return p.method != kConvDirect && dtype == DType::kF32 && g.size[0] == kTaps && g.size[1] == kTaps &&
-         p.groups == 1 && p.stride[0] == 1 && p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 &&
+  return dtype == DType::kF32 && g.size[0] == kTaps && g.size[1] == kTaps && p.groups == 1 &&
+         p.stride[0] == 1 && p.stride[1] == 1 && p.dilation[0] == 1 && p.dilation[1] == 1 &&
          g.batch * g.rows * g.columns > 0 && g.batch * g.height * g.width > 0 && g.depth > 0 && g.outs > 0;
 }
 
@@ -30,10 +30,21 @@ HEBB_INLINE bool is_faster(const Grid& grid, int64_t depth, int64_t outs) {
 // More memory than this, in elements, is not asked for.
 inline constexpr int64_t kMostSpace = 1 << 24;
 
-// `space` is what all threads would share.
-HEBB_INLINE bool is_chosen(const Geometry& g, const Grid& grid, int64_t space) {
-  return g.params.method == kConvWinograd || (space <= kMostSpace && is_faster(grid, g.depth, g.outs));
-}
+// What tiles are to a convolution.
+struct Suitability {
+  bool possible = false;
+  bool small = false;  // in what all threads share
+  bool faster = false;
+
+  HEBB_INLINE bool takes(int64_t method) const {
+    if (method == kConvDirect || !possible) return false;
+    return method == kConvWinograd || (small && faster);
+  }
+  HEBB_INLINE stream::MethodChoice choice() const {
+    const uint32_t tiles = possible && small ? 1u << kConvWinograd : 0;
+    return {1u << kConvDirect | tiles, takes(kConvByShape) ? kConvWinograd : kConvDirect};
+  }
+};
 
 // Where few tiles meet many channels, it is the filters that should not leave the cache.
 HEBB_INLINE bool goes_by_panels(const Correlation& c) {
@@ -62,12 +73,12 @@ class Correlate {
     if (!by_panels_) c_.epilogue = epilogue;
   }
 
-  static bool takes(const stream::Command& command) {
+  static Suitability suits(const stream::Command& command) {
     const Geometry g = geometry(command);
-    if (!is_possible(g, command[0].dtype)) return false;
+    if (!is_possible(g, command[0].dtype)) return {};
     const Correlation c = correlation(command);
     const int64_t space = goes_by_panels(c) ? ByPanels(c).shared_space() : ByTiles(c).shared_space();
-    return is_chosen(g, c.grid, space);
+    return {true, space <= kMostSpace, is_faster(c.grid, g.depth, g.outs)};
   }
 
   // Whether run() leaves nothing for the epilogue to do.
@@ -128,12 +139,12 @@ class WeightGrad {
     by_results_ = goes_by_results(s_);
   }
 
-  static bool takes(const stream::Command& command) {
+  static Suitability suits(const stream::Command& command) {
     const Geometry g = geometry(command);
-    if (!is_possible(g, command[0].dtype)) return false;
+    if (!is_possible(g, command[0].dtype)) return {};
     const WeightSum s = sum(command);
     const int64_t space = goes_by_results(s) ? ByResults(s).shared_space() : ByParts(s).shared_space();
-    return is_chosen(g, s.grid, space);
+    return {true, space <= kMostSpace, is_faster(s.grid, g.depth, g.outs)};
   }
 
   bool has_run_epilogue() const { return false; }

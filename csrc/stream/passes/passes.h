@@ -7,8 +7,13 @@
 #include <vector>
 
 #include "stream/plan.h"
+#include "stream/tuning.h"
 
 namespace hebb::stream::passes {
+
+// Commands take the methods that `tuning` names for their keys; the only pass that may change how results are
+// rounded.
+void set_methods(Program& program, const Tuning& tuning);
 
 // Removes commands whose results nothing uses.
 void drop_dead(Program& program);
