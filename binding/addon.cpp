@@ -17,6 +17,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     export_autograd(env, exports);
     export_checkpoint(env, exports);
     export_plan(env, exports);
+    export_tuning(env, exports);
     export_runtime(env, exports);
   } catch (const Error& error) {
     Napi::Error::New(env, error.what()).ThrowAsJavaScriptException();

@@ -11,6 +11,7 @@ void export_state(Napi::Env env, Napi::Object exports);
 void export_autograd(Napi::Env env, Napi::Object exports);
 void export_checkpoint(Napi::Env env, Napi::Object exports);
 void export_plan(Napi::Env env, Napi::Object exports);
+void export_tuning(Napi::Env env, Napi::Object exports);
 void export_runtime(Napi::Env env, Napi::Object exports);
 
 }  // namespace hebb::binding

@@ -111,7 +111,14 @@ Napi::Value wrap(Environment& environment, Tensor tensor) {
 Napi::Value wrap(Environment& environment, std::shared_ptr<State> state) {
   auto* handle = new Handle(environment.handles().table());
   handle->state = std::move(state);
-  environment.handles().add_state(handle);
+  environment.handles().add_lasting(handle);
+  return external(environment, handle);
+}
+
+Napi::Value wrap_lasting(Environment& environment, Tensor tensor) {
+  auto* handle = new Handle(environment.handles().table());
+  handle->tensor = std::move(tensor);
+  environment.handles().add_lasting(handle);
   return external(environment, handle);
 }
 

@@ -72,7 +72,8 @@ class HandleLists {
 
   const std::shared_ptr<HandleTable>& table() const { return table_; }
   void add_tensor(Handle* handle) { scopes_.back()->append(handle); }
-  void add_state(Handle* handle) { scopes_.front()->append(handle); }
+  // What no scope frees.
+  void add_lasting(Handle* handle) { scopes_.front()->append(handle); }
   void open() { scopes_.push_back(std::make_unique<Link>()); }
   // Frees the tensors made since open(), but for `kept`, which belong to the scope around it.
   void close(const std::vector<Handle*>& kept);
@@ -90,6 +91,7 @@ class HandleLists {
 
 Napi::Value wrap(Environment& environment, Tensor tensor);
 Napi::Value wrap(Environment& environment, std::shared_ptr<State> state);
+Napi::Value wrap_lasting(Environment& environment, Tensor tensor);
 Napi::Array wrap_all(Environment& environment, std::vector<Tensor> tensors);
 // A handle of nothing yet. Making a few at a time, ahead of need, costs a fraction of making each when the
 // caches are cold; fill() then makes it the handle of a tensor, in the scope that is open.

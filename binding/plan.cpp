@@ -50,17 +50,6 @@ bool Pace::wait(std::unique_ptr<Completion>& completion) {
   return true;
 }
 
-namespace {
-
-constexpr uint32_t kMostBlanks = 1u << 20;
-
-void finalize_plan(napi_env env, void* data, void*) {
-  auto* handle = static_cast<PlanHandle*>(data);
-  // An environment that has ended has dropped its plans.
-  if (handle->plan) Environment::of(env).drop_plan(*handle);
-  delete handle;
-}
-
 PlanHandle& plan_of(Environment& environment, const Napi::Value& value) {
   void* data = nullptr;
   napi_get_value_external(value.Env(), value, &data);
@@ -70,6 +59,17 @@ PlanHandle& plan_of(Environment& environment, const Napi::Value& value) {
   }
   if (!handle->plan) throw Error(ErrorKind::kState, "compile", "the step is disposed; compile it again");
   return *handle;
+}
+
+namespace {
+
+constexpr uint32_t kMostBlanks = 1u << 20;
+
+void finalize_plan(napi_env env, void* data, void*) {
+  auto* handle = static_cast<PlanHandle*>(data);
+  // An environment that has ended has dropped its plans.
+  if (handle->plan) Environment::of(env).drop_plan(*handle);
+  delete handle;
 }
 
 void check_arguments(const std::vector<Tensor>& args) {
@@ -100,18 +100,20 @@ Napi::Value record_begin(const Napi::CallbackInfo& info) {
   });
 }
 
-// recordEnd(results, optimise): the plan. The recording is over, also where this throws.
+// recordEnd(results, optimise, methods): the plan, whose commands take the methods that are named for their
+// keys. The recording is over, also where this throws.
 Napi::Value record_end(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
     if (environment.recorder() == nullptr) throw Error(ErrorKind::kState, "compile", "nothing is recorded");
     auto handle = std::make_unique<PlanHandle>(environment.plans());
     handle->sites = environment.recorded_sites();
     try {
+      handle->tuning = tuning_of(environment, info[2]);
       autograd::GradMode off(false);
       const std::vector<Tensor> results = tensors_of("compile", "results", info[0]);
       handle->plan = std::make_unique<stream::Plan>(
           environment.stream(), *environment.recorder(), results,
-          info[1].ToBoolean() ? environment.ops().optimiser() : stream::Optimiser{});
+          info[1].ToBoolean() ? environment.ops().optimiser(handle->tuning) : stream::Optimiser{});
     } catch (...) {
       environment.end_recording();
       environment.drop_plan(*handle);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "stream/plan.h"
+#include "stream/tuning.h"
 
 namespace hebb::binding {
 
@@ -66,10 +67,17 @@ struct PlanHandle {
 
   std::shared_ptr<PlanTable> table;
   std::unique_ptr<stream::Plan> plan;
+  stream::Tuning tuning;
   std::shared_ptr<Pace> pace = std::make_shared<Pace>();
   std::shared_ptr<stream::Timing> timing;
   // The callers of its ops, to be forgotten with it.
   std::vector<uint64_t> sites;
 };
+
+// Throws Error(kValue) for anything else, Error(kState) for a disposed one.
+PlanHandle& plan_of(Environment& environment, const Napi::Value& value);
+
+// For steps recorded now, from a record of method names by key; none where it is undefined.
+stream::Tuning tuning_of(Environment& environment, const Napi::Value& methods);
 
 }  // namespace hebb::binding

@@ -12,11 +12,13 @@ import type { Structure } from './structure';
 import type { Tensor } from './tensor';
 import { collected, Signature } from './tree';
 import type { Tree } from './tree';
+import { tunerOf } from './tuning';
+import type { Tuner, TuningOptions } from './tuning';
 
 export type { PassReport } from './native';
 
 /** How a step is compiled. */
-export interface CompileOptions {
+export interface CompileOptions extends TuningOptions {
   /** The passes run on the recording; on unless said. Without them the commands are those of the eager step. */
   readonly optimise?: boolean;
   /** Recordings kept for signatures seen before, 16 unless said: the one unused for longest goes. */
@@ -53,6 +55,15 @@ interface Recording {
   readonly results: Tree;
   // Recorded for arguments that are tensors themselves: those need no signature to be recognised.
   readonly flat: boolean;
+  // Methods of its commands are still to be measured.
+  untuned: boolean;
+}
+
+// How a step is recorded.
+interface Manner {
+  readonly optimise: boolean;
+  readonly precision: Precision;
+  readonly tuner: Tuner | undefined;
 }
 
 // The event loop gets a turn at least this often.
@@ -100,7 +111,7 @@ function runOf(
   handles: readonly Handle[] | undefined,
   timed: boolean,
 ): Tensor[] | undefined {
-  if (recording === undefined || handles === undefined) return undefined;
+  if (recording === undefined || handles === undefined || recording.untuned) return undefined;
   const count = recording.results.handles.length;
   if (blanks.length < count) blanks.push(...native.planBlanks(Math.max(BLANKS, count)));
   const all: Handle[] = [];
@@ -161,7 +172,7 @@ export const isRecording = (): boolean => recordingNow;
 function record<A extends readonly unknown[], R>(
   body: (...args: A) => R,
   args: Signature,
-  { optimise, precision }: { optimise: boolean; precision: Precision },
+  { optimise, precision, tuner }: Manner,
 ): Recording {
   const placeholders = native.recordBegin(args.tree.handles);
   recordingNow = true;
@@ -175,8 +186,9 @@ function record<A extends readonly unknown[], R>(
       throw new StateError('compile', 'the function returned a promise; use a synchronous function');
     }
     const results = collected(result);
-    const plan = native.recordEnd(results.handles, optimise);
-    return { key: args.key, plan, structure, results, flat: args.flat };
+    const plan = native.recordEnd(results.handles, optimise, tuner?.methods());
+    const untuned = tuner?.check(plan) ?? false;
+    return { key: args.key, plan, structure, results, flat: args.flat, untuned };
   } catch (error) {
     native.recordAbort();
     throw error;
@@ -189,22 +201,29 @@ class Compiled<A extends readonly unknown[], R> {
   // Those used last come first. One signature has several where modes or gradients come and go.
   readonly #recordings: Recording[] = [];
   readonly #body: (...args: A) => R;
-  readonly #how: { readonly optimise: boolean; readonly precision: Precision };
+  readonly #how: Manner;
   readonly #limit: number;
   #made = 0;
   #warned = false;
+  // While methods are measured.
+  #tuning: Promise<void> | undefined;
   // Runs submitted since JavaScript last went on with whatever waits.
   #unawaited = 0;
   readonly #awaited = (): void => {
     this.#unawaited = 0;
   };
 
-  constructor(body: (...args: A) => R, { optimise = true, cache = 16, precision }: CompileOptions) {
+  constructor(body: (...args: A) => R, options: CompileOptions) {
+    const { optimise = true, cache = 16, precision } = options;
     if (!Number.isSafeInteger(cache) || cache < 1) {
       throw new ValueError('compile', `cache is ${String(cache)}; use an integer of 1 and more`);
     }
     this.#body = body;
-    this.#how = { optimise, precision: checkPrecision('compile', precision) };
+    this.#how = {
+      optimise,
+      precision: checkPrecision('compile', precision),
+      tuner: tunerOf(options, optimise),
+    };
     this.#limit = cache;
   }
 
@@ -233,12 +252,14 @@ class Compiled<A extends readonly unknown[], R> {
 
   run(args: A, timed = false): Promise<R> {
     this.#checkPace();
+    if (this.#tuning !== undefined) return this.#runAfter(this.#tuning, args, timed);
     let recording = this.#recordings[0];
     let handles: readonly Handle[] | undefined =
       recording?.flat === true && recording.structure.unchanged() ? handlesOf(args) : undefined;
     let tensors = runOf(recording, handles, timed);
     if (tensors === undefined) {
       [recording, handles] = this.find(args);
+      if (recording.untuned) return this.#runAfter(this.#tune(recording), args, timed);
       tensors = runOf(recording, handles, timed);
     }
     if (recording === undefined || tensors === undefined) {
@@ -248,6 +269,38 @@ class Compiled<A extends readonly unknown[], R> {
     const value = recording.results.rebuild(tensors) as R;
     const room = status[0];
     return room === undefined || room === 0 ? soon(value) : whenRoom(room, value, tensors);
+  }
+
+  /** Measures what a run for these arguments would measure first; undefined where there is nothing. */
+  tune(args: A): Promise<void> | undefined {
+    if (this.#how.tuner?.measures !== true) return undefined;
+    const [recording] = this.find(args);
+    return recording.untuned ? this.#tune(recording) : undefined;
+  }
+
+  #tune(recording: Recording): Promise<void> {
+    this.#tuning ??= (this.#how.tuner as Tuner)
+      .tune(recording.plan)
+      .then(() => {
+        recording.untuned = false;
+      })
+      .finally(() => {
+        this.#tuning = undefined;
+      });
+    return this.#tuning;
+  }
+
+  // By then the arguments may have been freed, or their scope may have ended.
+  async #runAfter(tuning: Promise<void>, args: A, timed: boolean): Promise<R> {
+    if (this.#unawaited++ === 0) void settled.then(this.#awaited);
+    const { tree } = new Signature(args);
+    const held = tree.handles.map(handle => wrap(native.hold(handle)));
+    try {
+      await tuning;
+      return await this.run(tree.rebuild(held) as A, timed);
+    } finally {
+      for (const tensor of held) tensor.dispose();
+    }
   }
 
   explain(): readonly PassReport[] {
@@ -316,6 +369,12 @@ export async function timedRun<A extends readonly unknown[], R>(
   return [form.last as PlanRef, result];
 }
 
+/** Measures what a run for these arguments would measure first; undefined where there is nothing. For fit(). */
+export const tuningOf = <A extends readonly unknown[], R>(
+  step: Step<A, R>,
+  args: A,
+): Promise<void> | undefined => (compiled.get(step) as Compiled<A, R> | undefined)?.tune(args);
+
 /**
  * A function of tensors made fast: it is run once for each signature (shapes and dtypes of the arguments, and everything
  * it read: modes, frozen parameters, modules in properties) with placeholders, and what it did is recorded, optimised and
@@ -338,7 +397,7 @@ export function compile<A extends readonly unknown[], R>(
   options: CompileOptions = {},
 ): Step<A, R> {
   checkCallback('compile', 'the function', body);
-  checkOptions('compile', options, ['optimise', 'cache', 'precision']);
+  checkOptions('compile', options, ['optimise', 'cache', 'precision', 'tune', 'tuned']);
   const form = new Compiled(body, options);
   // Inside another recording the result itself.
   const call = (...args: A): unknown => (recordingNow ? body(...args) : form.run(args));

@@ -110,6 +110,16 @@ export interface PlanFigures {
   readonly forgotten: readonly string[];
 }
 
+/** A command that several methods can compute. */
+export interface PlanChoice {
+  /** One line that tells it apart from commands of other speed. */
+  readonly key: string;
+  /** Names, '' for what cannot compute it. */
+  readonly methods: readonly string[];
+  /** The method that its shapes choose. */
+  readonly byShape: string;
+}
+
 type Done = (error?: Error) => void;
 
 export interface Native {
@@ -159,7 +169,11 @@ export interface Native {
     place: number,
   ): Handle[];
   recordBegin(args: readonly Handle[]): Handle[];
-  recordEnd(results: readonly Handle[], optimise: boolean): PlanRef;
+  recordEnd(
+    results: readonly Handle[],
+    optimise: boolean,
+    methods?: Readonly<Record<string, string>>,
+  ): PlanRef;
   recordAbort(): void;
   planMatches(plan: PlanRef): boolean;
   planBlanks(count: number): Handle[];
@@ -169,6 +183,10 @@ export interface Native {
   planReports(plan: PlanRef): PassReport[];
   planTimes(plan: PlanRef): CommandTime[];
   planFigures(plan: PlanRef): PlanFigures;
+  planChoices(plan: PlanRef): PlanChoice[];
+  planMeasure(plan: PlanRef, index: number, times: Float64Array, done: Done): void;
+  planTune(plan: PlanRef, methods: Readonly<Record<string, string>>): void;
+  hold(handle: Handle): Handle;
   onError(factory: (kind: string, op: string, detail: string, site?: { stack?: string }) => Error): void;
   watch(probe: () => object, listener: (faults: number) => void): void;
   takeFault(faults: number): Error | undefined;

@@ -19,14 +19,16 @@ export function runProgram(
   {
     args = [],
     env = {},
+    cwd,
     limit = 20_000,
     node = [],
-  }: { args?: string[]; env?: NodeJS.ProcessEnv; limit?: number; node?: string[] } = {},
+  }: { args?: string[]; env?: NodeJS.ProcessEnv; cwd?: string; limit?: number; node?: string[] } = {},
 ): Promise<Outcome> {
   const began = performance.now();
   return new Promise(resolve => {
     const child = spawn(process.execPath, [...node, '--require', hook, programPath(name), ...args], {
       env: { ...process.env, ...env },
+      cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: limit,
       killSignal: 'SIGKILL',

@@ -8,6 +8,8 @@ import { checkOptions } from '../handle';
 import { checkPrecision } from '../precision';
 import type { Precision } from '../precision';
 import { seed as seedRandom } from '../random';
+import { checkTuning } from '../tuning';
+import type { TuningOptions } from '../tuning';
 import { Optimizer } from '../optim';
 import { checkDataset, checkInteger } from './check';
 import { evaluate } from './evaluate';
@@ -42,7 +44,7 @@ export interface History {
 }
 
 /** What fit is told. */
-export interface FitOptions {
+export interface FitOptions extends TuningOptions {
   readonly train: Dataset;
   /** Measured after each epoch. */
   readonly validation?: Dataset;
@@ -76,7 +78,7 @@ export interface FitOptions {
 
 const names: readonly (keyof FitOptions)[] = [
   'train', 'validation', 'batch', 'epochs', 'loss', 'optimizer', 'schedule', 'metrics', 'seed', 'shuffle', 'dropLast',
-  'signal', 'progress', 'compile', 'precision', 'onEpoch',
+  'signal', 'progress', 'compile', 'precision', 'tune', 'tuned', 'onEpoch',
 ]; // prettier-ignore
 
 type Settings = FitOptions &
@@ -117,6 +119,7 @@ function check(model: Trainable, given: FitOptions): Settings {
       `optimizer is ${inspect(settings.optimizer, { depth: 0 })}; give one of optim`,
     );
   }
+  checkTuning('fit', settings, settings.compile);
   if (settings.schedule !== undefined && settings.optimizer.lr === undefined) {
     throw new ValueError('fit', 'a schedule needs an optimizer with a learning rate lr');
   }
@@ -153,6 +156,8 @@ async function trainEpoch(steps: Steps, batches: Loader, epoch: number): Promise
       isWhole = false;
       break;
     }
+    const tuning = steps.tuning(x, target);
+    if (tuning !== undefined) await tuning;
     steps.begin(x, target);
     await steps.settle(totals, 1);
   }

@@ -1,17 +1,18 @@
 // Training steps under way: submitted here, their figures awaited later.
-import { compile } from '../compile';
+import { compile, tuningOf } from '../compile';
 import type { Step } from '../compile';
 import { withPrecision } from '../precision';
 import type { Precision } from '../precision';
 import { scope } from '../scope';
 import type { Tensor } from '../tensor';
+import type { TuningOptions } from '../tuning';
 import { lossOf, packed, resolveMeasures, unpacked } from './measure';
 import type { Measures } from './measure';
 import type { Loss, Metric, Stepper, Totals, Trainable } from './model';
 import type { Progress } from './progress';
 
 /** What a step needs beside the model. */
-export interface StepSettings {
+export interface StepSettings extends TuningOptions {
   readonly loss: Loss;
   readonly optimizer: Stepper;
   readonly schedule?: (step: number) => number;
@@ -43,8 +44,18 @@ export class Steps {
     readonly settings: StepSettings,
   ) {
     this.#measures = resolveMeasures('fit', settings.loss, settings.metrics);
-    const { precision } = settings;
-    if (settings.compile) this.#compiled = compile((x, target) => this.#body(x, target), { precision });
+    const { precision, tune, tuned } = settings;
+    if (!settings.compile) return;
+    this.#compiled = compile((x, target) => this.#body(x, target), {
+      precision,
+      ...(tune === undefined ? {} : { tune }),
+      ...(tuned === undefined ? {} : { tuned }),
+    });
+  }
+
+  /** What has to be measured before a step of these shapes is begun; undefined where there is nothing. */
+  tuning(x: Tensor, target: Tensor): Promise<void> | undefined {
+    return this.#compiled === undefined ? undefined : tuningOf(this.#compiled, [x, target]);
   }
 
   /** Submits one step; the batch may be freed afterwards. */
