@@ -18,12 +18,14 @@ export interface Outcome {
 /** `act` is called with the process once it has written `until`. */
 export interface RunOptions {
   readonly until?: string;
+  readonly cwd?: string;
   readonly act?: (child: { kill(signal: NodeJS.Signals): void }) => void;
 }
 
-export function runCli(args: readonly string[], { until, act }: RunOptions = {}): Promise<Outcome> {
+export function runCli(args: readonly string[], { until, act, cwd }: RunOptions = {}): Promise<Outcome> {
   return new Promise(resolve => {
     const child = spawn(process.execPath, ['--require', hook, main, ...args], {
+      cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: 60_000,
       killSignal: 'SIGKILL',

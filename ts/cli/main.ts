@@ -4,10 +4,12 @@ import { HebbError } from '../errors';
 import { doctor } from './doctor';
 import { parseTrain, TRAIN_HELP } from './options';
 import { train } from './train';
+import { parseTune, tune, TUNE_HELP } from './tune';
 
 const HELP = `hebb: deep learning for Node.js
 
   hebb train    train a convnet on Fashion-MNIST (hebb train --help)
+  hebb tune     run a script and measure which kernels are fastest for it (hebb tune --help)
   hebb doctor   what this installation runs on
 `;
 
@@ -41,6 +43,13 @@ async function main([command, ...rest]: readonly string[]): Promise<number> {
       const signal = interruption();
       await train(parseTrain(rest), signal);
       return exitCode(signal);
+    }
+    case 'tune': {
+      if (rest[0] === '--help') {
+        console.log(TUNE_HELP);
+        return 0;
+      }
+      return await tune(parseTune(rest));
     }
     default:
       console.log(HELP);
