@@ -214,7 +214,7 @@ class Compiled<A extends readonly unknown[], R> {
   };
 
   constructor(body: (...args: A) => R, options: CompileOptions) {
-    const { optimise = true, cache = 16, precision } = options;
+    const { optimise = true, precision, cache = 16 } = options;
     if (!Number.isSafeInteger(cache) || cache < 1) {
       throw new ValueError('compile', `cache is ${String(cache)}; use an integer of 1 and more`);
     }

@@ -1,4 +1,5 @@
 // Tuning: methods of commands by what was measured here, for compiled steps that ask for it.
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { env } from 'node:process';
 import { inspect } from 'node:util';
@@ -54,11 +55,13 @@ export function chosen(byShape: string, ms: Readonly<Record<string, number>>): C
 /** A table and how a step uses it. */
 export class Tuner {
   #choices: Choices;
+  #isThere: boolean;
 
   constructor(
     readonly path: string,
     readonly measures: boolean,
   ) {
+    this.#isThere = existsSync(path);
     this.#choices = measures ? readTableIfAny(path) : readTable(path);
   }
 
@@ -67,7 +70,7 @@ export class Tuner {
     return Object.fromEntries([...this.#choices].map(([key, { method }]) => [key, method]));
   }
 
-  /** Whether there is something to measure. Throws DataError where the table names a method that there is not. */
+  /** Whether there is something to measure, or the file to be made. Throws DataError where the table names a method that there is not. */
   check(plan: PlanRef): boolean {
     let isMissing = false;
     for (const { key, methods } of native.planChoices(plan)) {
@@ -77,7 +80,7 @@ export class Tuner {
       const names = methods.filter(name => name !== '').join(' or ');
       throw tableError(this.path, `'${choice.method}' is no method for '${key}'; use ${names}`);
     }
-    return isMissing && this.measures;
+    return this.measures && (isMissing || !this.#isThere);
   }
 
   /** Measures what the table lacks, in the background, adds it to the file and applies all of it. */
@@ -95,7 +98,9 @@ export class Tuner {
       const choice = chosen(each.byShape, await timesOf(plan, i, each));
       if (choice !== undefined) found.set(each.key, choice);
     }
-    if (found.size > 0) this.#choices = await addToTable(this.path, found);
+    // Also where nothing was left to choose: `tuned` needs the file.
+    if (found.size > 0 || !this.#isThere) this.#choices = await addToTable(this.path, found);
+    this.#isThere = true;
     this.check(plan);
     native.planTune(plan, this.methods());
   }

@@ -124,6 +124,14 @@ test('arguments may be freed and scopes may end while methods are measured', asy
   expect(results).toEqual([want, want]);
 });
 
+test('a step without a choice makes an empty table', async () => {
+  const file = at('empty.json');
+  const tuned = compile((images: Tensor) => images.mul(2), { tune: file });
+  await tuned(x);
+  expect(read(file)).toEqual({ version: 1, choices: {} });
+  await compile((images: Tensor) => images.mul(2), { tuned: file })(x);
+});
+
 test('steps of one table measure each command once', async () => {
   const file = at('shared.json');
   const tuned = [step({ tune: file }), step({ tune: file })];
