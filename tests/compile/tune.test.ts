@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { compile, DataError, data, fit, nn, optim, seed, setThreads, threads, ValueError } from 'hebb';
 import type { CompileOptions, Step, Tensor } from 'hebb';
+import { native } from '../../ts/native';
 import * as ops from '../../ts/ops.gen';
 import { scope } from '../../ts/scope';
 import { chosen } from '../../ts/tuning';
@@ -135,7 +136,10 @@ test('a step without a choice makes an empty table', async () => {
 test('steps of one table measure each command once', async () => {
   const file = at('shared.json');
   const tuned = [step({ tune: file }), step({ tune: file })];
+  const measured = jest.spyOn(native, 'planMeasure');
   await Promise.all(tuned.map(each => each(x)));
+  expect(measured).toHaveBeenCalledTimes(1);
+  measured.mockRestore();
   expect(Object.keys(read(file).choices)).toEqual([key]);
   expect(new Set(tuned.map(methodOf)).size).toBe(1);
 });
