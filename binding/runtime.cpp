@@ -5,7 +5,6 @@
 #include "binding/entry.h"
 #include "binding/exports.h"
 #include "device/cpu/pool.h"
-#include "kernels/gemm.h"
 
 namespace hebb::binding {
 
@@ -99,7 +98,7 @@ Napi::Value flush(const Napi::CallbackInfo& info) {
 Napi::Value set_precision(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     const int64_t before = environment.ops().precision();
-    const double code = whole("setPrecision", "code", info[0], 0, kernels::kPrecisionBf16);
+    const double code = whole("setPrecision", "code", info[0], 0, ops::Environment::kPrecisions - 1);
     environment.ops().set_precision(static_cast<int64_t>(code));
     return Napi::Number::New(environment.env(), static_cast<double>(before));
   });

@@ -22,8 +22,8 @@ constexpr stream::Field kConvFields[] = {
 constexpr stream::Layout kConvLayout{"conv", sizeof(ConvParams), 8, kConvFields};
 
 // By ConvMethod.
-constexpr const char* kMethodNames[] = {"by shape", "direct", "winograd"};
-constexpr stream::Methods kConvMethods{offsetof(ConvParams, method), 3, kMethodNames};
+constexpr const char* kMethodNames[] = {"by shape", "direct", "winograd", "tiles"};
+constexpr stream::Methods kConvMethods{offsetof(ConvParams, method), 4, kMethodNames};
 
 // A product and a sum for each output element and each weight of its channel; padding counts like the rest.
 double work(const stream::Operand& y, const stream::Operand& weight) {

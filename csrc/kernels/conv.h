@@ -8,8 +8,8 @@
 namespace hebb::kernels {
 
 // How f32 convolutions are computed: by the shapes, or as tuning, tests and benchmarks ask. kConvWinograd is
-// for filters of 3 x 3 with stride and dilation 1 in one group, kConvTiles for machines with a tile unit; they
-// change nothing elsewhere.
+// for filters of 3 x 3 with stride and dilation 1 in one group, kConvTiles for machines with a tile unit;
+// they change nothing elsewhere.
 enum ConvMethod : int64_t { kConvByShape, kConvDirect, kConvWinograd, kConvTiles };
 
 // Index 0 is vertical, 1 horizontal. `before` pads top and left; the other end follows from the shapes.

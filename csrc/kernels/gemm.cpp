@@ -15,6 +15,10 @@ constexpr stream::Field kGemmFields[] = {
 };
 constexpr stream::Layout kGemmLayout{"gemm", sizeof(GemmParams), 4, kGemmFields};
 
+// By GemmMethod.
+constexpr const char* kMethodNames[] = {"by shape", "fma", "tiles"};
+constexpr stream::Methods kGemmMethods{offsetof(GemmParams, method), 3, kMethodNames};
+
 // A product and a sum for each element of C and each k.
 double gemm_flops(const stream::Command& command) {
   const stream::Operand &c = command[0], &a = command[1];
@@ -44,6 +48,7 @@ stream::Slot gemm{.name = "gemm",
                   .traits = {.min_inputs = 2, .takes_strides = true, .epilogue = true},
                   .params = &kGemmLayout,
                   .flops = &gemm_flops,
-                  .total = &gemm_total};
+                  .total = &gemm_total,
+                  .methods = &kGemmMethods};
 
 }  // namespace hebb::kernels

@@ -36,7 +36,8 @@ class Environment {
   // The same for the step being recorded, where one is.
   uint64_t draw_place() const;
   void set_draw_place(uint64_t place);
-  // The kernels::Precision of products that ops submit.
+  // The kernels::Precision of products that ops submit, below kPrecisions.
+  static constexpr int64_t kPrecisions = 3;
   int64_t precision() const { return precision_; }
   void set_precision(int64_t value) { precision_ = value; }
   // While a part of a step is computed a second time: its writes to states have been made.

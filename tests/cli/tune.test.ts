@@ -22,7 +22,7 @@ test('runs the script with its arguments, keeps what was chosen and tells of it'
   const file = join(folder, 'hebb-tune.json');
   expect(first.stdout).toMatch(/^command +chosen +ms$/m);
   expect(first.stdout).toMatch(
-    /^conv2d f32\[8, 8, 8, 32\]; .* (direct|winograd) +direct [\d.e-]+, winograd [\d.e-]+$/m,
+    /^conv2d f32\[8, 8, 8, 32\]; .* (direct|winograd) +direct [\d.e-]+, winograd [\d.e-]+(, tiles [\d.e-]+)?$/m,
   );
   expect(first.stdout).toContain(`${file}: 1 measured now, 0 were there`);
   const content = readFileSync(file, 'utf8');

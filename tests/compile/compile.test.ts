@@ -348,7 +348,7 @@ test('bad options and arguments', () => {
     new ValueError('compile', 'cache is 0; use an integer of 1 and more'),
   );
   expect(() => compile(() => 1, { fast: true } as never)).toThrow(
-    /^compile: has no option fast; use optimise, cache, precision$/,
+    /^compile: has no option fast; use optimise, cache, precision, tune, tuned$/,
   );
   expect(() => compile(() => 1).explain()).toThrow(/^explain: nothing is recorded yet/);
 });

@@ -170,9 +170,9 @@ TEST(epilogue_is_told_of) {
   c.map(add, c.y, {c.t, c.z});
   after(c);
   CHECK_EQ(program_text(c.program),
-           std::string(
-               "   0 gemm <-out3 f32[6, 6] : arg0 f32[6, 6], state1 f32[6, 6]  (activation=0 has_bias=false) "
-               "then <-out3 f32[6, 6] : out3 f32[6, 6], arg2 f32[6, 6] {r0 = out0 = add x0 x1}\n"));
+           std::string("   0 gemm <-out3 f32[6, 6] : arg0 f32[6, 6], state1 f32[6, 6]  (activation=0 "
+                       "has_bias=false precision=0 method=0) "
+                       "then <-out3 f32[6, 6] : out3 f32[6, 6], arg2 f32[6, 6] {r0 = out0 = add x0 x1}\n"));
   const auto& command = c.program.commands[0];
   CHECK_EQ(flops_of(command), 2.0 * 6 * 6 * 6 + 36);
   CHECK_EQ(bytes_of(command), 4.0 * 36 * 4);

@@ -18,10 +18,16 @@ using kernels::ConvParams;
 
 constexpr ConvParams kPlain{{1, 1}, {1, 1}, {1, 1}, 1, kernels::kActivationNone, false};
 
+// A tile unit would be one more choice.
+void fill_without_tiles() {
+  const stream::Isa isa = cpu::best_isa();
+  kernels::fill(isa == stream::Isa::kAmx ? stream::Isa::kAvx512 : isa);
+}
+
 // Convolutions of 3 x 3 that Winograd's tiles take, and an element-wise command.
 struct Convolutions : TestProgram {
   explicit Convolutions(int64_t batch = 8, const ConvParams& params = kPlain) {
-    kernels::fill(cpu::best_isa());
+    fill_without_tiles();
     const PlanOperand x = argument({batch, 8, 8, 32}), weight = argument({32, 3, 3, 32});
     const PlanOperand y = output({batch, 8, 8, 32});
     convolve(kernels::conv2d, y, {x, weight}, params);
@@ -49,7 +55,7 @@ TEST(tuning_keys_are_lines_of_text) {
   CHECK_EQ(
       key_of(Convolutions()),
       std::string("conv2d f32[8, 8, 8, 32]; f32[8, 8, 8, 32]; f32[32, 3, 3, 32] (stride=1,1 dilation=1,1 "
-                  "before=1,1 groups=1 activation=0 has_bias=false) avx2, 2 threads"));
+                  "before=1,1 groups=1 activation=0 has_bias=false precision=0) avx2, 2 threads"));
   Convolutions scaled;
   scaled.add(kernels::mul, scaled.output({4, 3}),
              {TestProgram::transposed(scaled.argument({3, 4})), TestProgram::constant(0.5)});
@@ -115,17 +121,44 @@ TEST(tuning_asks_for_each_key_with_a_choice_once) {
   CHECK(tunable_commands(other.program, kHere).empty());
 }
 
+// A unit of tiles is a choice for f32, and where it has it anyway for less, f32 is.
+TEST(tuning_knows_of_tile_units) {
+  if (!cpu::supports(stream::Isa::kAmxEmulated)) return;
+  for (int64_t precision : {kernels::kPrecisionF32, kernels::kPrecisionBf16}) {
+    ConvParams params = kPlain;
+    params.precision = precision;
+    Convolutions c(8, params);
+    const PlanOperand a = c.argument({64, 64}), y = c.output({64, 64});
+    c.add(kernels::gemm, y, {a, a});
+    const kernels::GemmParams gemm{kernels::kActivationNone, false, precision};
+    std::memcpy(c.program.commands.back().params.data(), &gemm, sizeof gemm);
+    CHECK_EQ(tunable_commands(c.program, kHere).size(), size_t{2});
+    kernels::fill(stream::Isa::kAmxEmulated);
+    const auto found = tunable_commands(c.program, kHere);
+    CHECK_EQ(found.size(), size_t{3});
+    const bool full = precision == kernels::kPrecisionF32;
+    for (size_t i : {0, 1}) {
+      CHECK(found[i].choice.allows(kernels::kConvTiles));
+      CHECK_EQ(found[i].choice.by_shape, int64_t{full ? kernels::kConvWinograd : kernels::kConvTiles});
+    }
+    CHECK(found[2].choice.allows(kernels::kGemmFma) && found[2].choice.allows(kernels::kGemmTiles));
+    CHECK_EQ(found[2].choice.by_shape, int64_t{full ? kernels::kGemmFma : kernels::kGemmTiles});
+  }
+  fill_without_tiles();
+}
+
 TEST(tuning_measures_every_method_on_the_executor) {
   Compiling compiling;
   Convolutions c;
   const auto before = c.run(1);
   for (const auto& tunable : tunable_commands(c.program, kHere)) {
-    double times[3] = {-1, -1, -1};
+    double times[4] = {-1, -1, -1, -1};
     bool done = false;
     measure_methods(compiling.stream(), tunable, 1, times, [&](const Error*) { done = true; });
     compiling.stream().drain();
     CHECK(done);
     CHECK_EQ(times[kernels::kConvByShape], 0.0);
+    CHECK_EQ(times[kernels::kConvTiles], 0.0);
     CHECK(times[kernels::kConvDirect] > 0 && times[kernels::kConvWinograd] > 0);
   }
   CHECK(c.run(1) == before);

@@ -170,7 +170,7 @@ const claims: readonly Claim[] = [
     page: 'docs/compile.md',
     said: /among the last (\d+)/,
     source: 'ts/compile.ts',
-    line: /cache = (\d+),/
+    line: /cache = (\d+) \}/,
   },
   {
     page: 'docs/compile.md',

@@ -17,15 +17,20 @@ using conv::Phase;
 stream::Kernel plain_forward, plain_input_grad, plain_weight_grad;
 stream::Packing (*plain_packing)(const stream::Command& command);
 
-// How many terms the convolution is summed with; 0 where the tile unit is not for it: channels or outputs
-// that do not fill a tile, groups, and little work.
-int terms_of(const Geometry& g, DType dtype) {
+// How many terms the unit would sum the convolution with; 0 where it is not for it: channels or outputs that
+// do not fill a tile, groups, and little work. For f32 it has to be `asked` for.
+int possible_terms(const Geometry& g, DType dtype, bool asked) {
   constexpr int64_t kLeastWork = int64_t{1} << 18;
-  const int64_t method = g.params.method;
-  const bool left = dtype != DType::kF32 || method == kConvDirect || method == kConvWinograd;
-  const int terms = left ? 0 : terms_of_precision(g.params.precision, method == kConvTiles);
+  const int terms = dtype == DType::kF32 ? terms_of_precision(g.params.precision, asked) : 0;
   if (g.params.groups != 1 || g.depth < kSide || g.outs < kSide || g.height * g.width == 0) return 0;
   return g.batch * g.rows * g.columns * g.taps() * g.depth * g.outs >= kLeastWork ? terms : 0;
+}
+
+// With how many it does.
+int terms_of(const Geometry& g, DType dtype) {
+  const int64_t method = g.params.method;
+  if (method == kConvDirect || method == kConvWinograd) return 0;
+  return possible_terms(g, dtype, method == kConvTiles);
 }
 
 Geometry forward_geometry(const stream::Command& command) {
@@ -158,6 +163,24 @@ void weight_grad_kernel(const stream::Command& command, stream::Context& context
            [&]<int kTerms>() { return run_weight_grad<Unit, kTerms>(context, command); });
 }
 
+template <stream::Slot& kSlot>
+stream::MethodChoice (*plain_choice)(const stream::Command& command);
+
+template <stream::Slot& kSlot, Geometry (*kGeometry)(const stream::Command& command)>
+stream::MethodChoice choice(const stream::Command& command) {
+  const Geometry g = kGeometry(command);
+  stream::MethodChoice result = plain_choice<kSlot>(command);
+  if (possible_terms(g, command[0].dtype, true) > 0) result.possible |= 1u << kConvTiles;
+  if (possible_terms(g, command[0].dtype, false) > 0) result.by_shape = kConvTiles;
+  return result;
+}
+
+template <stream::Slot& kSlot, Geometry (*kGeometry)(const stream::Command& command)>
+void add_choice() {
+  plain_choice<kSlot> = kSlot.choice;
+  kSlot.choice = &choice<kSlot, kGeometry>;
+}
+
 // The weight is packed in each call: a few hundredths of it.
 stream::Packing packing(const stream::Command& command) {
   return terms_of(forward_geometry(command), command[0].dtype) > 0 ? stream::Packing{}
@@ -174,6 +197,9 @@ void lay_over() {
   conv2d.packing = &packing;
   conv2d_input_grad.cpu = &input_grad_kernel<Unit>;
   conv2d_weight_grad.cpu = &weight_grad_kernel<Unit>;
+  add_choice<conv2d, &forward_geometry>();
+  add_choice<conv2d_input_grad, &input_geometry>();
+  add_choice<conv2d_weight_grad, &weight_geometry>();
 }
 
 }  // namespace

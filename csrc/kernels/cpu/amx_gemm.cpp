@@ -21,16 +21,26 @@ bool (*plain_totals)(const stream::Command& command);
 // Multiply-adds that pay for packing both operands into tiles and for taking the unit into use.
 constexpr int64_t kLeastWork = int64_t{1} << 18;
 
-// How many terms the command is multiplied with; 0 where the tile unit is not for it. Fewer rows or columns
-// than a tile has, or less depth, leave most of it idle.
-int terms_of(const stream::Command& command) {
-  const auto& params = command.param<GemmParams>();
-  const int terms =
-      params.method == kGemmFma ? 0 : terms_of_precision(params.precision, params.method == kGemmTiles);
+// How many terms the unit would multiply the command with; 0 where it is not for it. Fewer rows or columns
+// than a tile has, or less depth, leave most of it idle. For f32 it has to be `asked` for.
+int possible_terms(const stream::Command& command, bool asked) {
+  const int terms = terms_of_precision(command.param<GemmParams>().precision, asked);
   if (terms == 0 || command[0].dtype != DType::kF32) return 0;
   const Batch batch(command[0], command[1], command[2]);
   if (batch.m < kSide || batch.n < kSide || batch.k < kDepth) return 0;
   return batch.m * batch.n * batch.k >= kLeastWork ? terms : 0;
+}
+
+// With how many it does.
+int terms_of(const stream::Command& command) {
+  const int64_t method = command.param<GemmParams>().method;
+  return method == kGemmFma ? 0 : possible_terms(command, method == kGemmTiles);
+}
+
+stream::MethodChoice choice(const stream::Command& command) {
+  const bool possible = possible_terms(command, true) > 0;
+  return {1u << kGemmFma | (possible ? 1u << kGemmTiles : 0),
+          possible_terms(command, false) > 0 ? kGemmTiles : kGemmFma};
 }
 
 template <class Unit, int kTerms>
@@ -120,6 +130,7 @@ void lay_over() {
   gemm.cpu = &gemm_kernel<Unit>;
   gemm.packing = &packing;
   gemm.totals = &totals;
+  gemm.choice = &choice;
   pack_tiles[0].cpu = &pack_kernel<1>;
   pack_tiles[1].cpu = &pack_kernel<2>;
   pack_tiles[2].cpu = &pack_kernel<3>;

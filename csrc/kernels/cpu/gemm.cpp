@@ -169,6 +169,7 @@ stream::Packing gemm_packing(const stream::Command& command) {
 void fill_gemm() {
   gemm.cpu = &gemm_kernel;
   gemm.packing = &gemm_packing;
+  gemm.choice = nullptr;
 }
 
 }  // namespace hebb::kernels::HEBB_ISA
