@@ -195,6 +195,7 @@ void multiply_block(Unit& unit, const SplitProduct<Unit, kTerms>& p, const Part&
 template <class Unit, int kTerms, class F>
 void multiply_part(const SplitProduct<Unit, kTerms>& p, const Part& part, float* space, const F& done) {
   Unit unit;
+  unit.begin();
   const int64_t column_blocks = tile::pieces_of(part.columns, kBlockColumns);
   const int64_t k_blocks = tile::pieces_of(p.k, kBlockDepth<kTerms>);
   auto* flags = reinterpret_cast<uint16_t*>(space) + kEdgeSpace + kBandSpace<kTerms>;
@@ -207,6 +208,7 @@ void multiply_part(const SplitProduct<Unit, kTerms>& p, const Part& part, float*
       multiply_block(unit, p, part, block, packed_block(p, block, flags + kFlagSpace, flags), space, done);
     }
   }
+  unit.end();
 }
 
 template <class Unit, int kTerms, class F = tile::Unwatched>

@@ -5,7 +5,8 @@
 // gives, so that what is built on the unit can be checked on machines without it. Register numbers are
 // constants:
 //
-//   Unit unit;                          // takes the unit into use, until it ends
+//   Unit unit;
+//   unit.begin();                       // takes the unit into use, until end(); nothing between may throw
 //   unit.template zero<0>();
 //   unit.template load<4>(a, stride);   // 16 rows of 64 bytes, `stride` bytes apart
 //   unit.template multiply<0, 4, 6>();  // tile 0 += tile 4 (16 x 32 bf16) times tile 6 (16 pairs of k x 16)
@@ -27,15 +28,14 @@ inline constexpr int kTileItems = kSide * kDepth;
 
 class Amx {
  public:
-  // Compilers know nothing of the tile registers, and gcc's intrinsics do not say that they touch memory.
-  Amx() {
+  // Compilers know nothing of the tile registers, and gcc's intrinsics do not say that they touch memory. No
+  // destructor: it would need what C++ shares between object files.
+  void begin() {
     Configuration configuration;
     for (int i = 0; i < 8; ++i) configuration.row_bytes[i] = 4 * kSide, configuration.rows[i] = kSide;
     __asm__ volatile("ldtilecfg %0" ::"m"(configuration));
   }
-  ~Amx() { __asm__ volatile("tilerelease" ::: "memory"); }
-  Amx(const Amx&) = delete;
-  Amx& operator=(const Amx&) = delete;
+  void end() { __asm__ volatile("tilerelease" ::: "memory"); }
 
   template <int kTile>
   HEBB_INLINE void zero() {
@@ -65,6 +65,8 @@ class Amx {
 
 class EmulatedAmx {
  public:
+  HEBB_INLINE void begin() {}
+  HEBB_INLINE void end() {}
   template <int kTile>
   HEBB_INLINE void zero() {
     for (auto& row : tiles_[kTile]) row = _mm512_setzero_si512();

@@ -157,6 +157,7 @@ bool sum_part(const WeightPlan<kTerms>& s, const WeightMemory<kTerms>& memory,
   const int64_t begin = s.blocks.count() * part / s.parts, end = s.blocks.count() * (part + 1) / s.parts;
   bool finite = true;
   Unit unit;
+  unit.begin();
   for (int64_t index = begin; index < end; ++index) {
     const WindowBlock block = block_of(s, index);
     if (!pack_outputs(s, block, operands[1], dy)) finite = false;
@@ -179,6 +180,7 @@ bool sum_part(const WeightPlan<kTerms>& s, const WeightMemory<kTerms>& memory,
       }
     }
   }
+  unit.end();
   return finite;
 }
 

@@ -210,6 +210,7 @@ bool sum_block(const WindowSum<kTerms>& s, const WindowBlocks& blocks, const Win
     if (!copy_pixel<kTerms>(from, s.in.depth, s.deep() * kDepth, to, plane)) finite = false;
   });
   Unit unit;
+  unit.begin();
   float* sums = memory.sums + thread * kBand * kBand;
   float* out = s.out + n * s.out_image + y0 * s.out_row + x0 * s.out_pixel;
   const int64_t width = phases.extent[1], windows = (block.rows - 1) * width + block.columns;
@@ -223,6 +224,7 @@ bool sum_block(const WindowSum<kTerms>& s, const WindowBlocks& blocks, const Win
       store_windows(s, block, width, window, rows, sums, out, panel);
     }
   }
+  unit.end();
   return finite;
 }
 

@@ -56,7 +56,10 @@ template <class T>
 class PanelProduct {
  public:
   static constexpr int kRows = kTileRows;
-  struct Session {};
+  struct Session {
+    HEBB_INLINE void begin() {}
+    HEBB_INLINE void end() {}
+  };
 
   PanelProduct(stream::Context& context, const stream::Operand& weight, const WeightView& view, int64_t batch)
       : panels_{weight.as<T>(), view.shape[2], view.shape[0], view.shape[1]},
@@ -121,6 +124,7 @@ HEBB_INLINE void each_tile(stream::Context& context, int64_t batch, const Produc
   const int64_t columns = least(blocks, tasks), rows = least(panels, ceil_div(tasks, columns));
   context.parallel(rows * columns, [&](int64_t task, int) {
     typename Product::Session session;
+    session.begin();
     const int64_t r = task / columns, c = task % columns;
     for (int64_t block = tile::cut(blocks, columns, c); block < tile::cut(blocks, columns, c + 1); ++block) {
       for (int64_t panel = tile::cut(panels, rows, r); panel < tile::cut(panels, rows, r + 1); ++panel) {
@@ -128,6 +132,7 @@ HEBB_INLINE void each_tile(stream::Context& context, int64_t batch, const Produc
         body(StateTile{row, static_cast<int>(tile::cut(batch, panels, panel + 1) - row), block}, session);
       }
     }
+    session.end();
   });
 }
 
