@@ -1,4 +1,6 @@
 // What wild calls once broke: each of these crashed, hung, wrapped a size in silence or threw something untyped.
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import * as hebb from '../../ts';
 import { grad, memory, ones, setMemoryCap, state, tensor, zeros } from '../../ts';
 import { kHandle } from '../../ts/handle';
@@ -148,7 +150,9 @@ test('what is no handle of this environment is refused unread', () => {
   const fake = { [kHandle]: {}, dtype: 'f32' } as never;
   expect(() => hebb.neg(fake)).toThrow('neg: x must be a tensor, got an object');
   const second: { exports: Partial<typeof native> } = { exports: {} };
-  process.dlopen(second as never, require.resolve('../../build/Release/hebb.node'));
+  const root = join(__dirname, '..', '..');
+  const { path } = createRequire(__filename)('node-gyp-build') as { path(folder: string): string };
+  process.dlopen(second as never, path(root));
   const foreign = second.exports.create?.('f32', [1], Float32Array.of(1));
   expect(() => native.ops['neg']?.(foreign)).toThrow(
     'neg: x must be a tensor, got something of another environment',
