@@ -5,6 +5,7 @@ import { checkCallback, checkOptions, kHandle, wrap } from './handle';
 import type { TensorLike } from './handle';
 import { native } from './native';
 import type { Handle, PassReport, PlanRef } from './native';
+import { whenNextMayRun } from './pace';
 import { checkPrecision, withPrecision } from './precision';
 import type { Precision } from './precision';
 import { readsOf } from './structure';
@@ -66,38 +67,8 @@ interface Manner {
   readonly tuner: Tuner | undefined;
 }
 
-// The event loop gets a turn at least this often.
-const TURN_MS = 5;
-
-// When the first call since the last turn was made; 0 where none was.
-let turned = 0;
-
 // Calls of one step that may be made before any of them is awaited.
 const UNAWAITED = 2;
-
-interface Waiting {
-  readonly room: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
-// Written by planRun: the number of the room that the next run has to wait for, 0 for none.
-const status = new Int32Array(1);
-// Few wait at a time, nearly always one.
-const waiting: Waiting[] = [];
-
-function waitingFor(room: number): Waiting | undefined {
-  if (waiting[waiting.length - 1]?.room === room) return waiting.pop();
-  const index = waiting.findIndex(each => each.room === room);
-  return index < 0 ? undefined : waiting.splice(index, 1)[0];
-}
-
-native.onRoom(status, (room, error) => {
-  turned = 0;
-  const found = waitingFor(room);
-  if (error === undefined) found?.resolve();
-  else found?.reject(error);
-});
 
 const settled = Promise.resolve();
 
@@ -134,35 +105,6 @@ const handlesOf = (args: readonly unknown[]): Handle[] | undefined => {
   }
   return handles;
 };
-
-const turn = <T>(value: T): Promise<T> =>
-  new Promise(resolve => {
-    setImmediate(() => {
-      turned = 0;
-      resolve(value);
-    });
-  });
-
-// Resolved at once, unless that would keep the event loop waiting.
-function soon<T>(value: T): Promise<T> {
-  const now = performance.now();
-  if (turned === 0) turned = now;
-  return now - turned > TURN_MS ? turn(value) : Promise.resolve(value);
-}
-
-const whenRoom = <T>(room: number, value: T, tensors: readonly Tensor[]): Promise<T> =>
-  new Promise((resolve, reject) => {
-    waiting.push({
-      room,
-      resolve: () => {
-        resolve(value);
-      },
-      reject: error => {
-        for (const tensor of tensors) tensor.dispose();
-        reject(error);
-      },
-    });
-  });
 
 let recordingNow = false;
 
@@ -266,9 +208,7 @@ class Compiled<A extends readonly unknown[], R> {
       throw new StateError('compile', 'a state changed while the step was recorded; call it again');
     }
     if (this.#unawaited++ === 0) void settled.then(this.#awaited);
-    const value = recording.results.rebuild(tensors) as R;
-    const room = status[0];
-    return room === undefined || room === 0 ? soon(value) : whenRoom(room, value, tensors);
+    return whenNextMayRun(recording.results.rebuild(tensors) as R, tensors);
   }
 
   /** Measures what a run for these arguments would measure first; undefined where there is nothing. */

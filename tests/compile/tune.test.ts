@@ -2,7 +2,7 @@
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { compile, DataError, data, fit, nn, optim, seed, setThreads, threads, ValueError } from 'hebb';
+import { compile, DataError, data, fit, isa, nn, optim, seed, setThreads, threads, ValueError } from 'hebb';
 import type { CompileOptions, Step, Tensor } from 'hebb';
 import { native } from '../../ts/native';
 import * as ops from '../../ts/ops.gen';
@@ -10,6 +10,9 @@ import { scope } from '../../ts/scope';
 import { chosen } from '../../ts/tuning';
 import { runProgram } from '../reliability/run-program';
 import { numbers } from './trained';
+
+// A tile unit is one more.
+const methods = isa().startsWith('amx') ? ['direct', 'winograd', 'tiles'] : ['direct', 'winograd'];
 
 let folder: string;
 const at = (name: string): string => path.join(folder, name);
@@ -58,10 +61,10 @@ test('a table is written, and holds the faster method with both times', async ()
   ]);
   [key = ''] = Object.keys(choices);
   const { method = '', ms = {} } = choices[key] ?? {};
-  expect(Object.keys(ms)).toEqual(['direct', 'winograd']);
+  expect(Object.keys(ms)).toEqual(methods);
   expect(Math.min(...Object.values(ms))).toBeGreaterThan(0);
   expect(ms[method]).toBeLessThanOrEqual(Math.min(...Object.values(ms)) * 1.05);
-  expect(methodOf(tuned)).toBe(method === 'direct' ? '1' : '2');
+  expect(methodOf(tuned)).toBe(String(1 + methods.indexOf(method)));
 });
 
 test('a command takes the method that its table names, eager code the one by shape', async () => {
@@ -226,7 +229,7 @@ describe('what cannot be a table is refused with its path', () => {
     const tuned = step({ tuned: file });
     expect(() => tuned.prepare(x)).toThrow(DataError);
     expect(() => tuned.prepare(x)).toThrow(
-      /unknown\.json: 'fourier' is no method for 'conv2d .*'; use direct or winograd/,
+      /unknown\.json: 'fourier' is no method for 'conv2d .*'; use direct or winograd(?: or tiles)?$/,
     );
     forced('unknown.json', 'direct');
     await expect(step({ tuned: file })(x)).resolves.toBeDefined();
