@@ -163,7 +163,7 @@ const claims: readonly Claim[] = [
   {
     page: 'docs/compile.md',
     said: /turn at least every (\d+) ms/,
-    source: 'ts/compile.ts',
+    source: 'ts/pace.ts',
     line: /TURN_MS = (\d+);/,
   },
   {
