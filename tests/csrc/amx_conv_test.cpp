@@ -5,8 +5,6 @@
 #include "check.h"
 #include "conv_problem.h"
 #include "core/error.h"
-#include "device/cpu/isa.h"
-#include "kernels/fill.h"
 
 using namespace hebb;
 using namespace hebb::testing;
@@ -31,13 +29,6 @@ constexpr ConvCase kCases[] = {
 };
 
 constexpr int64_t kPrecisions[] = {kernels::kPrecisionF32, kernels::kPrecisionHigh, kernels::kPrecisionBf16};
-
-std::vector<stream::Isa> tile_isas() {
-  std::vector<stream::Isa> isas;
-  for (auto isa : {stream::Isa::kAmx, stream::Isa::kAmxEmulated})
-    if (cpu::supports(isa)) isas.push_back(isa);
-  return isas;
-}
 
 // Values with all the bits of f32.
 void draw(std::vector<double>& values, unsigned seed) {

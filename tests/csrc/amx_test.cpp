@@ -6,9 +6,8 @@
 
 #include "check.h"
 #include "core/error.h"
-#include "device/cpu/isa.h"
+#include "each_isa.h"
 #include "kernel_harness.h"
-#include "kernels/fill.h"
 #include "kernels/gemm.h"
 
 namespace hebb::testing {
@@ -17,13 +16,6 @@ namespace {
 using kernels::GemmParams;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-std::vector<stream::Isa> tile_isas() {
-  std::vector<stream::Isa> isas;
-  for (auto isa : {stream::Isa::kAmx, stream::Isa::kAmxEmulated})
-    if (cpu::supports(isa)) isas.push_back(isa);
-  return isas;
-}
 
 // What a command is given; A and B are stored with their axes swapped where transposed, and only every second
 // element of A counts where it is spread.

@@ -1,6 +1,8 @@
 // Runs a test body once for every instruction set of the machine, with the kernels of that set in the slots.
 #pragma once
 
+#include <vector>
+
 #include "device/cpu/isa.h"
 #include "kernels/fill.h"
 
@@ -13,6 +15,14 @@ void for_each_isa(F&& body) {
     kernels::fill(isa);
     body();
   }
+}
+
+// The tile units of the machine: its own, and the emulated one.
+inline std::vector<stream::Isa> tile_isas() {
+  std::vector<stream::Isa> isas;
+  for (auto isa : {stream::Isa::kAmx, stream::Isa::kAmxEmulated})
+    if (cpu::supports(isa)) isas.push_back(isa);
+  return isas;
 }
 
 }  // namespace hebb::testing

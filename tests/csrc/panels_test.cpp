@@ -154,8 +154,7 @@ TEST(panels_of_products_in_batches) {
 
 // Those of a tile unit are its tiles.
 TEST(panels_of_products_on_a_tile_unit) {
-  for (auto isa : {stream::Isa::kAmx, stream::Isa::kAmxEmulated}) {
-    if (!cpu::supports(isa)) continue;
+  for (auto isa : tile_isas()) {
     kernels::fill(isa);
     for (int64_t precision : {kernels::kPrecisionF32, kernels::kPrecisionHigh, kernels::kPrecisionBf16}) {
       for (const Product& p : {Product{1, 65, 70, 1100},

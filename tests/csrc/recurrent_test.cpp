@@ -180,8 +180,7 @@ constexpr Extents kTileExtents[] = {{16, 3, 32}, {33, 2, 70}, {40, 3, 128}};
 
 template <class F>
 void for_each_tile_isa(F&& body) {
-  for (auto isa : {stream::Isa::kAmx, stream::Isa::kAmxEmulated}) {
-    if (!cpu::supports(isa)) continue;
+  for (auto isa : tile_isas()) {
     kernels::fill(isa);
     body();
   }

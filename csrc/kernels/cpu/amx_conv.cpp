@@ -83,19 +83,27 @@ WindowSum<kTerms> input_sum(const stream::Command& command, const Geometry& g, c
   return s;
 }
 
-template <class Unit, int kTerms>
-bool run_sum(stream::Context& context, const WindowSum<kTerms>& s) {
-  WindowMemory<kTerms> memory;
+// run(memory, finite) with the memory of a plan, and a word of each thread, in the scratch of thread 0.
+template <class Memory, class Plan, class F>
+bool with_memory(stream::Context& context, const Plan& plan, F&& run) {
+  Memory memory;
   bool* finite = nullptr;
   const auto carve = [&](Carver& carver) {
-    memory.carve(carver, s, context.threads());
+    memory.carve(carver, plan, context.threads());
     finite = carver.take<bool>(context.threads());
   };
   Carver needed{nullptr};
   carve(needed);
   Carver carver{context.scratch<char>(0, needed.used)};
   carve(carver);
-  return sum_windows<Unit>(context, s, memory, finite);
+  return run(memory, finite);
+}
+
+template <class Unit, int kTerms>
+bool run_sum(stream::Context& context, const WindowSum<kTerms>& s) {
+  return with_memory<WindowMemory<kTerms>>(context, s, [&](const auto& memory, bool* finite) {
+    return sum_windows<Unit>(context, s, memory, finite);
+  });
 }
 
 template <class Unit, int kTerms>
@@ -118,18 +126,10 @@ bool run_input_grad(stream::Context& context, const stream::Command& command) {
 template <class Unit, int kTerms>
 bool run_weight_grad(stream::Context& context, const stream::Command& command) {
   const WeightPlan<kTerms> plan(weight_geometry(command));
-  WeightMemory<kTerms> memory;
-  bool* finite = nullptr;
-  const auto carve = [&](Carver& carver) {
-    memory.carve(carver, plan, context.threads());
-    finite = carver.take<bool>(context.threads());
-  };
-  Carver needed{nullptr};
-  carve(needed);
-  Carver carver{context.scratch<char>(0, needed.used)};
-  carve(carver);
   const float* const operands[] = {command[1].as<const float>(), command[2].as<const float>()};
-  return sum_weights<Unit>(context, plan, memory, operands, command[0].as<float>(), finite);
+  return with_memory<WeightMemory<kTerms>>(context, plan, [&](const auto& memory, bool* finite) {
+    return sum_weights<Unit>(context, plan, memory, operands, command[0].as<float>(), finite);
+  });
 }
 
 // run<terms>() where the unit takes the command and says that it could use it; else the kernel before.

@@ -57,7 +57,7 @@ struct TilePair {
   int rows, columns;
 };
 
-// The same from joined terms, one element at a time.
+// C (+)= A B of a pair from joined terms, one element at a time.
 template <int kTerms>
 void multiply_joined(const TilePair& pair, float* c, int64_t c_stride, bool accumulate) {
   for (int i = 0; i < pair.rows; ++i) {

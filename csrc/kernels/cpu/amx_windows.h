@@ -73,8 +73,8 @@ struct WindowSum {
   int64_t out_image, out_row, out_pixel;
   const float* bias;
   bool relu;
-  const float*
-      weights;  // output j, channel c of tap (u, v) at weights[tap(u, v) + j * out_step + c * depth_step]
+  // Output j, channel c of tap (u, v) at weights[tap(u, v) + j * out_step + c * depth_step].
+  const float* weights;
   int64_t out_step, depth_step;
   int64_t tap_first[2], tap_step[2];
 

@@ -5,8 +5,8 @@
 // says:
 //
 //   Product(context, weight, view, batch);  product.start(h0);     // h0 [batch, depth] or null, as step 0
-//   product.multiply(session, s, tile, gates, sums, row_step);     // the states of s times the units of a
-//   tile product.keep(lanes, value, s, row, k);                         // element k of a row's state
+//   product.multiply(session, s, tile, gates, sums, row_step);     // states of s times the units of a tile
+//   product.keep(lanes, value, s, row, k);                         // element k of a row's state
 #pragma once
 
 #include "kernels/cpu/recurrent_cells.h"
