@@ -17,6 +17,16 @@ function apart(a: readonly number[], b: readonly number[]): number {
   return Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? NaN)))) / scale;
 }
 
+/** A function at a precision, compiled or eager. */
+const runner = <A extends Tensor[]>(
+  run: (...args: A) => Tensor,
+  precision: Precision,
+  compiled: boolean,
+): ((...args: A) => Promise<Tensor>) =>
+  compiled
+    ? compile(run, { precision })
+    : (...args) => Promise.resolve(withPrecision(precision, () => scope(() => run(...args))));
+
 const body = (x: Tensor, y: Tensor): Tensor => ops.matmul(x, y);
 
 async function product(precision: Precision): Promise<number[]> {
@@ -105,9 +115,9 @@ test('convolutions too, with residuals and strides', async () => {
         optimizer.step();
         return loss;
       };
-      const step = compile(run, { precision });
+      const step = runner(run, precision, compiled);
       for (let i = 0; i < 2; i++) {
-        const loss = compiled ? await step(x) : withPrecision(precision, () => scope(() => run(x)));
+        const loss = await step(x);
         runs.push(await loss.item());
       }
       runs.push(...(await Promise.all(parameters.map(numbers))));
@@ -133,10 +143,10 @@ test('recurrences too, where bf16 is asked for', async () => {
         optimizer.step();
         return loss;
       };
-      const step = compile(run, { precision });
+      const step = runner(run, precision, compiled);
       const losses = [];
       for (let i = 0; i < 3; i++) {
-        const loss = compiled ? await step(x) : withPrecision(precision, () => scope(() => run(x)));
+        const loss = await step(x);
         losses.push(await loss.item());
       }
       runs.push([losses, ...(await Promise.all(layer.parameters().map(numbers)))]);
