@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/tile_reads.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -86,9 +86,15 @@ void forward_tile(const ForwardTile<T>& t) {
         w += kTileVectors * kWidth;
 #pragma GCC unroll 16
         for (int i = 0; i < kTileRows; ++i) {
-          const Vec x = Vec::set1(base[i / 3][(i % 3) * pixel]);
+          const T* x = base[i / 3] + (i % 3) * pixel;
+          if (reads_memory<kTileVectors>(i)) {
 #pragma GCC unroll 2
-          for (int j = 0; j < kTileVectors; ++j) acc[i][j] = fma(x, wv[j], acc[i][j]);
+            for (int j = 0; j < kTileVectors; ++j) acc[i][j] = fma_at(x, wv[j], acc[i][j]);
+            continue;
+          }
+          const Vec factor = Vec::set1(*x);
+#pragma GCC unroll 2
+          for (int j = 0; j < kTileVectors; ++j) acc[i][j] = fma(factor, wv[j], acc[i][j]);
         }
 #pragma GCC unroll 8
         for (int b = 0; b < kBases; ++b) ++base[b];
@@ -155,6 +161,11 @@ void weight_tile(const WeightTile<T>& t) {
         }
 #pragma GCC unroll 16
         for (int i = 0; i < kTileRows; ++i) {
+          if (reads_memory<kTileVectors>(i)) {
+#pragma GCC unroll 2
+            for (int j = 0; j < kTileVectors; ++j) acc[i][j] = fma_at(dy + i, xv[j], acc[i][j]);
+            continue;
+          }
           const Vec d = Vec::set1(dy[i]);
 #pragma GCC unroll 2
           for (int j = 0; j < kTileVectors; ++j) acc[i][j] = fma(d, xv[j], acc[i][j]);

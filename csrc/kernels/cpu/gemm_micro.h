@@ -1,7 +1,7 @@
 // The register tiles of GEMM: a block of C of up to kTileRows x kTileColumns held in registers while k runs.
 #pragma once
 
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/tile_reads.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -63,6 +63,11 @@ void multiply(const Strip<T>& s) {
     for (int j = 0; j < kVectors; ++j) bv[j] = Vec::load(b + j * Vec::kWidth);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
+      if (kAcross && reads_memory<kVectors>(i)) {
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j) acc[i][j] = fma_at(a + i * a_row, bv[j], acc[i][j]);
+        continue;
+      }
       const Vec av = Vec::set1(a[i * a_row]);
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);

@@ -100,6 +100,16 @@ HEBB_FLOATS(float, ps)
 HEBB_FLOATS(double, pd)
 #undef HEBB_FLOATS
 
+// Compilers load what two instructions read once, which is one more to decode.
+HEBB_INLINE V<float> fma_at(const float* factor, V<float> x, V<float> sum) {
+  __asm__("vfmadd231ps %1%{1to16%}, %2, %0" : "+v"(sum.raw) : "m"(*factor), "v"(x.raw));
+  return sum;
+}
+HEBB_INLINE V<double> fma_at(const double* factor, V<double> x, V<double> sum) {
+  __asm__("vfmadd231pd %1%{1to8%}, %2, %0" : "+v"(sum.raw) : "m"(*factor), "v"(x.raw));
+  return sum;
+}
+
 HEBB_INLINE V<int32_t> round_int(V<float> a) {
   return V<int32_t>(reinterpret_cast<V<int32_t>::Raw>(_mm512_cvtps_epi32(a.raw)));
 }

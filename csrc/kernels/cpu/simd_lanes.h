@@ -152,6 +152,11 @@ HEBB_FLOATS(float, ps, f)
 HEBB_FLOATS(double, pd, )
 #undef HEBB_FLOATS
 
+template <class T>
+HEBB_INLINE V<T> fma_at(const T* factor, V<T> x, V<T> sum) {
+  return fma(V<T>::set1(*factor), x, sum);
+}
+
 HEBB_INLINE V<int32_t> trunc_int(V<float> a) {
   return V<int32_t>(__builtin_convertvector(a.raw, V<int32_t>::Raw));
 }
