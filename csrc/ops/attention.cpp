@@ -163,11 +163,8 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   // Half types are computed in f32: weights rounded to theirs would lose what the sum of values has.
   const DType compute = compute_type(dtype);
   const double depth = static_cast<double>(query.shape()[query.rank() - 1]);
-  const Heads h{spread(query, compute, batch),
-                spread(key, compute, batch),
-                spread(value, compute, batch),
-                scale != 0 ? scale : 1 / std::sqrt(depth > 0 ? depth : 1),
-                causal};
+  const Heads h{spread(query, compute, batch), spread(key, compute, batch), spread(value, compute, batch),
+                scale != 0 ? scale : 1 / std::sqrt(depth > 0 ? depth : 1), causal};
   Tensor own_mask;
   if (mask) own_mask = is_float(mask->dtype()) ? as_dtype(*mask, compute) : *mask;
   const bool is_fused = !mask && dropout_rate == 0 && kernels::attention.cpu != nullptr;
