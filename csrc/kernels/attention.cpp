@@ -14,8 +14,9 @@ using stream::Layout;
 constexpr Field kAttentionFields[] = {
     {"scale", FieldType::kFloat, offsetof(AttentionParams, scale), 1},
     {"causal", FieldType::kBool, offsetof(AttentionParams, causal), 1},
+    {"precision", FieldType::kInt, offsetof(AttentionParams, precision), 1},
 };
-constexpr Layout kAttentionLayout{"attention", sizeof(AttentionParams), 2, kAttentionFields};
+constexpr Layout kAttentionLayout{"attention", sizeof(AttentionParams), 3, kAttentionFields};
 
 // Q K^T and P V; the gradient makes the scores again and has four more products. Causal ones do half.
 double products(const stream::Command& command, int q, double share) {

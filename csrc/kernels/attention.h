@@ -2,6 +2,7 @@
 // memory.
 #pragma once
 
+#include "kernels/gemm.h"
 #include "stream/command.h"
 
 namespace hebb::kernels {
@@ -9,6 +10,7 @@ namespace hebb::kernels {
 struct AttentionParams {
   double scale;
   bool causal;  // the query at row i attends to keys 0..i alone
+  int64_t precision = kPrecisionF32;
 };
 
 // f32 or f64 throughout; `..` are the same axes in all operands. q [.., queries, depth], k [.., keys, depth],

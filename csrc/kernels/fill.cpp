@@ -20,6 +20,7 @@ namespace avx512 {
 void fill_amx_gemm(bool emulated);
 void fill_amx_conv(bool emulated);
 void fill_amx_recurrent(bool emulated);
+void fill_amx_attention(bool emulated);
 }  // namespace avx512
 
 void fill(stream::Isa isa) {
@@ -28,7 +29,8 @@ void fill(stream::Isa isa) {
     const bool emulated = isa == stream::Isa::kAmxEmulated;
     avx512::fill_amx_gemm(emulated);
     avx512::fill_amx_conv(emulated);
-    return avx512::fill_amx_recurrent(emulated);
+    avx512::fill_amx_recurrent(emulated);
+    return avx512::fill_amx_attention(emulated);
   }
   if (isa == stream::Isa::kAvx512) return avx512::all();
   if (isa == stream::Isa::kAvx2) return avx2::all();

@@ -7,6 +7,7 @@
 
 #include "kernels/attention.h"
 #include "ops/elementwise.h"
+#include "ops/environment.h"
 #include "ops/matmul.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
@@ -23,8 +24,10 @@ constexpr const char* kName = "scaled_dot_product_attention";
 // Operands of one float dtype that is computed in, with equal leading axes.
 struct Heads {
   Tensor query, key, value;
-  kernels::AttentionParams params;
+  double scale;
+  bool causal;
 
+  kernels::AttentionParams params() const { return {scale, causal, Environment::current().precision()}; }
   int64_t queries() const { return query.shape()[query.rank() - 2]; }
   int64_t keys() const { return key.shape()[key.rank() - 2]; }
   std::vector<Tensor> inputs() const { return {query, key, value}; }
@@ -49,10 +52,10 @@ Tensor causal_mask(const Heads& h) {
 
 // softmax over keys of scale q k^T under the masks: [.., queries, keys]. Rows without a key are zeros.
 Tensor plain_weights(const Heads& h, const Tensor& mask) {
-  Tensor scores = matmul(mul(h.query, h.params.scale), transposed(h.key));
+  Tensor scores = matmul(mul(h.query, h.scale), transposed(h.key));
   if (mask && mask.dtype() == DType::kBool) scores = where(mask, scores, -INFINITY);
   if (mask && mask.dtype() != DType::kBool) scores = add(scores, mask);
-  if (h.params.causal) scores = where(causal_mask(h), scores, -INFINITY);
+  if (h.causal) scores = where(causal_mask(h), scores, -INFINITY);
   if (!mask) return softmax(scores, -1);
   // Both times, so that neither the value nor its derivative is made of the NaN of an empty softmax.
   const Tensor empty_rows = all(equal(scores, -INFINITY), over(-1), true);
@@ -67,7 +70,7 @@ Tensor plain(const Heads& h, const Tensor& mask, double dropout_rate) {
 Grads plain_grads(const Heads& h, const Tensor& dy) {
   const Tensor weights = plain_weights(h, {}), dweights = matmul(dy, transposed(h.value));
   const Tensor dscores =
-      mul(mul(weights, sub(dweights, sum(mul(dweights, weights), over(-1), true))), h.params.scale);
+      mul(mul(weights, sub(dweights, sum(mul(dweights, weights), over(-1), true))), h.scale);
   return {wants(h.query) ? matmul(dscores, h.key) : Tensor(),
           wants(h.key) ? matmul(transposed(dscores), h.query) : Tensor(),
           wants(h.value) ? matmul(transposed(weights), dy) : Tensor()};
@@ -86,7 +89,7 @@ Tensor empty_like(const Tensor& like, const Shape& shape) {
 Grads fused_grads(const Heads& h, const Tensor& sums, const Tensor& dy, const Tensor& y) {
   Grads grads;
   for (const Tensor& x : h.inputs()) grads.push_back(empty_like(x, x.shape()));
-  submit(kernels::attention_grad, grads, {h.query, h.key, h.value, y, dy, sums}, h.params);
+  submit(kernels::attention_grad, grads, {h.query, h.key, h.value, y, dy, sums}, h.params());
   return grads;
 }
 
@@ -95,7 +98,7 @@ Tensor fused(const Heads& h) {
   rows.push_back(h.queries());
   shape[shape.rank() - 1] = h.value.shape()[h.value.rank() - 1];
   const Tensor y = empty_like(h.query, shape), sums = empty(h.query.dtype(), rows);
-  submit(kernels::attention, {y, sums}, h.inputs(), h.params);
+  submit(kernels::attention, {y, sums}, h.inputs(), h.params());
   return record(y, h.inputs(), [h, sums](const Tensor& dy, const Tensor& out) {
     return autograd::grad_enabled() ? plain_grads(h, dy) : fused_grads(h, sums, dy, out);
   });
@@ -160,10 +163,8 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   // Half types are computed in f32: weights rounded to theirs would lose what the sum of values has.
   const DType compute = compute_type(dtype);
   const double depth = static_cast<double>(query.shape()[query.rank() - 1]);
-  const Heads h{spread(query, compute, batch),
-                spread(key, compute, batch),
-                spread(value, compute, batch),
-                {scale != 0 ? scale : 1 / std::sqrt(depth > 0 ? depth : 1), causal}};
+  const Heads h{spread(query, compute, batch), spread(key, compute, batch), spread(value, compute, batch),
+                scale != 0 ? scale : 1 / std::sqrt(depth > 0 ? depth : 1), causal};
   Tensor own_mask;
   if (mask) own_mask = is_float(mask->dtype()) ? as_dtype(*mask, compute) : *mask;
   const bool is_fused = !mask && dropout_rate == 0 && kernels::attention.cpu != nullptr;

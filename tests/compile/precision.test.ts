@@ -1,6 +1,6 @@
 // The precision of products. Without a tile unit all are f32; run under HEBB_ISA=amx-emulated by isa.slow.test.ts, this
 // file sees the others.
-import { compile, fit, isa, nn, optim, seed, ValueError } from 'hebb';
+import { compile, fit, isa, nn, optim, seed, state, ValueError } from 'hebb';
 import type { Precision, Tensor } from 'hebb';
 import * as ops from '../../ts/ops.gen';
 import { withPrecision } from '../../ts/precision';
@@ -155,6 +155,37 @@ test('recurrences too, where bf16 is asked for', async () => {
     results.set(precision, JSON.stringify(runs[0]));
   }
   expect(results.get('bf16') === results.get('f32')).toBe(!hasTiles);
+});
+
+test('attention too, causal and of heads inside time', async () => {
+  const results = new Map<Precision, string>();
+  for (const precision of precisions) {
+    const runs = [];
+    for (const compiled of [true, false]) {
+      seed(9);
+      const heads = [32, 32, 48].map(width => state(ops.normal([2, 40, 2, width]), { requiresGrad: true }));
+      const optimizer = new optim.SGD(heads, { lr: 0.1 });
+      const x = ops.normal([2, 2, 40, 48]);
+      const run = (target: Tensor): Tensor => {
+        const [q, k, v] = heads.map(head => ops.swapAxes(head, 1, 2)) as [Tensor, Tensor, Tensor];
+        const y = ops.scaledDotProductAttention(q, k, v, undefined, { causal: true });
+        const loss = ops.mean(ops.square(y.sub(target)));
+        loss.backward();
+        optimizer.step();
+        return loss;
+      };
+      const step = runner(run, precision, compiled);
+      const losses = [];
+      for (let i = 0; i < 3; i++) {
+        const loss = await step(x);
+        losses.push(await loss.item());
+      }
+      runs.push([losses, ...(await Promise.all(heads.map(numbers)))]);
+    }
+    expect(runs[0]).toEqual(runs[1]);
+    results.set(precision, JSON.stringify(runs[0]));
+  }
+  expect(new Set(results.values()).size).toBe(hasTiles ? 3 : 1);
 });
 
 test('what serves keeps its weights in tiles', async () => {

@@ -1,10 +1,8 @@
 // The attention kernels against double loops: blocks of queries and keys whole and cut, causal, strided.
-#include "kernels/attention.h"
-
 #include <cmath>
 
+#include "attention_problem.h"
 #include "check.h"
-#include "kernel_cases.h"
 
 using namespace hebb;
 using namespace hebb::testing;
@@ -12,9 +10,9 @@ using kernels::AttentionParams;
 
 namespace {
 
-struct Extents {
-  int64_t heads, queries, keys, depth, width;
-};
+using Extents = AttentionExtents;
+using Operands = AttentionOperands;
+using Results = AttentionResults;
 
 constexpr Extents kExtents[] = {
     {1, 1, 1, 1, 1},    {2, 5, 7, 3, 4},     {1, 28, 32, 32, 32},  {1, 29, 33, 31, 17},
@@ -27,47 +25,12 @@ struct Reference {
   std::vector<double> y, sums, dq, dk, dv;
 };
 
-// The operands of one attention, and which layout they have: time inside heads, or heads inside time.
-struct Operands {
-  Extents e;
-  DType dtype;
-  bool is_merged;
-  Buffer q, k, v, dy;
-
-  Operands(Extents extents, DType type, bool merged)
-      : e(extents),
-        dtype(type),
-        is_merged(merged),
-        q(type, {e.heads, e.queries, e.depth}),
-        k(type, {e.heads, e.keys, e.depth}),
-        v(type, {e.heads, e.keys, e.width}),
-        dy(type, {e.heads, e.queries, e.width}) {
-    unsigned seed = 1;
-    for (Buffer* buffer : {&q, &k, &v, &dy}) fill_random(*buffer, type, seed++);
-  }
-
-  // [heads, time, columns] of a buffer that may be [time, heads, columns] in memory.
-  stream::Operand operand(Buffer& buffer, stream::Role role) const {
-    stream::Operand o = buffer.operand(role);
-    if (!is_merged) return o;
-    o.strides[0] = o.shape[2];
-    o.strides[1] = o.shape[0] * o.shape[2];
-    return o;
-  }
-  int64_t place(int64_t head, int64_t row, int64_t column, int64_t rows, int64_t columns) const {
-    return is_merged ? (row * e.heads + head) * columns + column : (head * rows + row) * columns + column;
-  }
-  double at(Buffer& x, int64_t head, int64_t row, int64_t column, int64_t rows, int64_t columns) const {
-    return element(x, dtype, place(head, row, column, rows, columns));
-  }
-};
-
 Reference reference(Operands& o, int64_t head, AttentionParams params) {
   const Extents& e = o.e;
-  const auto q = [&](int64_t i, int64_t d) { return o.at(o.q, head, i, d, e.queries, e.depth); };
-  const auto k = [&](int64_t j, int64_t d) { return o.at(o.k, head, j, d, e.keys, e.depth); };
-  const auto v = [&](int64_t j, int64_t d) { return o.at(o.v, head, j, d, e.keys, e.width); };
-  const auto dy = [&](int64_t i, int64_t d) { return o.at(o.dy, head, i, d, e.queries, e.width); };
+  const auto q = [&](int64_t i, int64_t d) { return o.input_at(o.q, head, i, d); };
+  const auto k = [&](int64_t j, int64_t d) { return o.input_at(o.k, head, j, d); };
+  const auto v = [&](int64_t j, int64_t d) { return o.input_at(o.v, head, j, d); };
+  const auto dy = [&](int64_t i, int64_t d) { return o.input_at(o.dy, head, i, d); };
   Reference r{std::vector<double>(size_t(e.queries * e.width)), std::vector<double>(size_t(e.queries)),
               std::vector<double>(size_t(e.queries * e.depth)), std::vector<double>(size_t(e.keys * e.depth)),
               std::vector<double>(size_t(e.keys * e.width))};
@@ -102,41 +65,20 @@ Reference reference(Operands& o, int64_t head, AttentionParams params) {
   return r;
 }
 
-// What the kernels wrote.
-struct Results {
-  Buffer y, sums, dq, dk, dv;
-
-  explicit Results(const Operands& o)
-      : y(o.dtype, {o.e.heads, o.e.queries, o.e.width}),
-        sums(o.dtype, {o.e.heads, o.e.queries}),
-        dq(o.dtype, {o.e.heads, o.e.queries, o.e.depth}),
-        dk(o.dtype, {o.e.heads, o.e.keys, o.e.depth}),
-        dv(o.dtype, {o.e.heads, o.e.keys, o.e.width}) {}
-
-  void fill(Operands& o, int threads, AttentionParams params) {
-    using stream::Role;
-    const auto in = [&](Buffer& x) { return o.operand(x, Role::kIn); };
-    const auto out = [&](Buffer& x) { return o.operand(x, Role::kOut); };
-    run(kernels::attention, threads, {out(y), sums.out(), in(o.q), in(o.k), in(o.v)}, params);
-    run(kernels::attention_grad, threads,
-        {out(dq), out(dk), out(dv), in(o.q), in(o.k), in(o.v), in(y), in(o.dy), sums.in()}, params);
-  }
-};
-
 void check_near(Operands& o, Buffer& got, int64_t head, int64_t rows, int64_t columns,
                 const std::vector<double>& want) {
   double scale = 1;
   for (double x : want) scale = std::max(scale, std::fabs(x));
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < columns; ++j) {
-      CHECK_NEAR(o.at(got, head, i, j, rows, columns), want[size_t(i * columns + j)],
+      CHECK_NEAR(o.result_at(got, head, i, j), want[size_t(i * columns + j)],
                  10 * relative_bound(o.dtype) * scale);
     }
   }
 }
 
-void check_attention(Extents e, DType dtype, bool merged, AttentionParams params) {
-  Operands o(e, dtype, merged);
+void check_attention(Extents e, DType dtype, AttentionLayout layout, AttentionParams params) {
+  Operands o(e, dtype, layout);
   Results one(o), two(o);
   one.fill(o, 1, params);
   two.fill(o, 2, params);
@@ -162,8 +104,9 @@ TEST(attention_blocks) {
     for (const Extents& e : kExtents) {
       for (DType dtype : {DType::kF32, DType::kF64}) {
         for (bool causal : {false, true}) {
-          check_attention(e, dtype, false, {0.5, causal});
-          check_attention(e, dtype, true, {0.25, causal});
+          check_attention(e, dtype, AttentionLayout::kHeads, {0.5, causal});
+          check_attention(e, dtype, AttentionLayout::kMerged, {0.25, causal});
+          check_attention(e, dtype, AttentionLayout::kTurned, {0.25, causal});
         }
       }
     }

@@ -93,22 +93,12 @@ template <class Unit, int kTerms>
 void multiply_pair(Unit& unit, const SplitProduct<Unit, kTerms>& p, const TilePair& pair, float* edge,
                    bool accumulate) {
   float* c = p.c.row(pair.row) + pair.column;
-  const bool in_place = pair.finite && pair.rows % kSide == 0 && pair.columns % kSide == 0;
-  float* to = in_place ? c : edge;
-  const int64_t stride = in_place ? p.c.row_stride : kBand;
-  if (!in_place && accumulate) {
-    for (int i = 0; i < pair.rows; ++i)
-      for (int j = 0; j < pair.columns; ++j) edge[i * kBand + j] = c[i * p.c.row_stride + j];
-  }
-  if (!pair.finite) {
-    multiply_joined<kTerms>(pair, to, stride, accumulate);
-  } else {
-    multiply_band<Unit, kTerms>(unit, packed_tiles<kTerms>(pair.a), packed_tiles<kTerms>(pair.b), pair.steps,
-                                pair.rows, pair.columns, to, stride, accumulate);
-  }
-  if (in_place) return;
-  for (int i = 0; i < pair.rows; ++i)
-    for (int j = 0; j < pair.columns; ++j) c[i * p.c.row_stride + j] = edge[i * kBand + j];
+  if (!pair.finite) return multiply_joined<kTerms>(pair, c, p.c.row_stride, accumulate);
+  with_whole_tiles(
+      c, p.c.row_stride, pair.rows, pair.columns, accumulate, edge, [&](float* to, int64_t stride) {
+        multiply_band<Unit, kTerms>(unit, packed_tiles<kTerms>(pair.a), packed_tiles<kTerms>(pair.b),
+                                    pair.steps, pair.rows, pair.columns, to, stride, accumulate);
+      });
 }
 
 // Columns n0..n0+nc-1 of B and k0..k0+kc-1, the `index`-th block of k.

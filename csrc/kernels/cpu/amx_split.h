@@ -98,6 +98,19 @@ HEBB_INLINE void lines_along(const Source& s, __m512i (&rows)[kTerms][kSide], bo
   }
 }
 
+// The terms of a row of `items` values, side by side: load(i) gives sixteen from the i-th on. False where one
+// is not finite.
+template <int kTerms, class F>
+HEBB_INLINE bool split_row(int64_t items, uint16_t* to, int64_t term_step, F&& load) {
+  bool finite = true;
+  for (int64_t i = 0; i < items; i += kDepth) {
+    const Terms<kTerms> a = split<kTerms>(load(i), &finite), b = split<kTerms>(load(i + 16), &finite);
+    for (int t = 0; t < kTerms; ++t)
+      _mm512_storeu_si512(to + t * term_step + i, upper_halves(a.term[t], b.term[t]));
+  }
+  return finite;
+}
+
 // The words of two neighbours in k: 16 lines of each.
 HEBB_INLINE __m512i paired(__m512i even, __m512i odd) {
   return _mm512_or_si512(odd, _mm512_srli_epi32(even, 16));

@@ -126,6 +126,20 @@ HEBB_INLINE void multiply_band(Unit& unit, const Tiles& a, const Tiles& b, int64
   multiply(unit, a, b, steps, c, c_stride, accumulate);
 }
 
+// multiply(to, stride) with C where that has whole tiles, else with a copy in `edge`, kBand x kBand.
+template <class F>
+HEBB_INLINE void with_whole_tiles(float* c, int64_t c_stride, int rows, int columns, bool accumulate,
+                                  float* edge, F&& multiply) {
+  if (rows % kSide == 0 && columns % kSide == 0) return multiply(c, c_stride);
+  if (accumulate) {
+    for (int i = 0; i < rows; ++i)
+      for (int j = 0; j < columns; ++j) edge[i * kBand + j] = c[i * c_stride + j];
+  }
+  multiply(edge, kBand);
+  for (int i = 0; i < rows; ++i)
+    for (int j = 0; j < columns; ++j) c[i * c_stride + j] = edge[i * kBand + j];
+}
+
 }  // namespace amx
 }  // namespace
 }  // namespace hebb::kernels::HEBB_ISA

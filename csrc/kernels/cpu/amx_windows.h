@@ -124,16 +124,10 @@ WindowBlocks window_blocks(const WindowSum<kTerms>& s, int64_t threads) {
 // The terms of a pixel's channels; zeros for null, and behind them. False where one is not finite.
 template <int kTerms>
 HEBB_INLINE bool copy_pixel(const float* from, int64_t depth, int64_t items, uint16_t* to, int64_t plane) {
-  bool finite = true;
-  for (int64_t c = 0; c < items; c += kDepth) {
-    const int left = from ? static_cast<int>(least(kDepth, depth - c)) : 0;
-    const float* at = left > 0 ? from + c : kZeros;
-    const Terms<kTerms> a = split<kTerms>(_mm512_maskz_loadu_ps(first(left), at), &finite);
-    const Terms<kTerms> b = split<kTerms>(_mm512_maskz_loadu_ps(first(left - 16), at + 16), &finite);
-    for (int t = 0; t < kTerms; ++t)
-      _mm512_storeu_si512(to + t * plane + c, upper_halves(a.term[t], b.term[t]));
-  }
-  return finite;
+  return split_row<kTerms>(items, to, plane, [&](int64_t c) {
+    const int left = from ? static_cast<int>(depth - c) : 0;
+    return _mm512_maskz_loadu_ps(first(left), left > 0 ? from + c : kZeros);
+  });
 }
 
 // Windows first..first+rows-1 of a block, as numbered in its phases, from sums to their places.

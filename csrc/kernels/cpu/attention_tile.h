@@ -12,6 +12,11 @@ namespace heads {
 
 // Keys in one block: their scores against a block of queries stay in the L1 cache.
 constexpr int64_t kKeys = 256;
+// Queries in one block: the tiles of the products read keys and values in place up to this many rows.
+constexpr int64_t kQueries = 2 * tile::kTileRows;
+
+// Work per query and key beside depth and width multiply-adds.
+constexpr int64_t kWeightCost = 16;
 
 template <class T>
 HEBB_INLINE int64_t rounded_up(int64_t n) {
@@ -42,6 +47,37 @@ struct Matrix {
   }
 };
 
+// The operands of one head.
+template <class T>
+struct ForwardMatrices {
+  Matrix<T> y, q, k, v;
+  T* sums;  // [queries]
+
+  ForwardMatrices(const stream::Command& command, int64_t head)
+      : y(command[0], head),
+        q(command[2], head),
+        k(command[3], head),
+        v(command[4], head),
+        sums(command[1].as<T>() + head * command[2].shape[command[2].rank - 2]) {}
+};
+
+template <class T>
+struct BackwardMatrices {
+  Matrix<T> dq, dk, dv, q, k, v, y, dy;
+  const T* sums;
+
+  BackwardMatrices(const stream::Command& command, int64_t head)
+      : dq(command[0], head),
+        dk(command[1], head),
+        dv(command[2], head),
+        q(command[3], head),
+        k(command[4], head),
+        v(command[5], head),
+        y(command[6], head),
+        dy(command[7], head),
+        sums(command[8].as<const T>() + head * command[3].shape[command[3].rank - 2]) {}
+};
+
 // Extents and parameters that all heads share.
 struct Sizes {
   int64_t count = 1;  // heads, over all leading axes
@@ -65,6 +101,17 @@ struct Sizes {
 // A block of keys, and how many of them a block of queries attends to: the first ones.
 struct KeyBlock {
   int64_t first, count, seen;
+};
+
+// Queries of one head.
+struct Part {
+  int64_t head, first, rows;
+};
+
+// What the sums of gradients by outputs are made in: dense rows of a block, and the sum of each query.
+template <class T>
+struct DeltaSpace {
+  T *y, *dy, *deltas;
 };
 
 // Rows first.. of a matrix times `scale`, one behind the other.
