@@ -5,8 +5,9 @@
 // simd_avx512.h and simd_lanes.h:
 //   Mask<T> a < b, <=, >, >=, ==, !=; & | !;  select(mask, yes, no);  any(mask);  all(mask);
 //   first_lanes<T>(n) fma(a, b, c) = a b + c;  fnma(a, b, c) = c - a b;  fma_at(p, b, c) = *p b + c in one
-//   instruction where there is one;  sqrt, floor, ceil, round (half to even) fast_max(a, b) = a > b ? a : b, so b where either is NaN; max(a, b) is NaN where either is. min
-//   alike. round_int, trunc_int: V<float> -> V<int32_t>
+//   instruction where there is one;  sqrt, floor, ceil, round (half to even) fast_max(a, b) = a > b ? a : b,
+//   so b where either is NaN; max(a, b) is NaN where either is. min alike. round_int, trunc_int: V<float> ->
+//   V<int32_t>
 // Loads need no alignment. Tails use load_partial and store_partial, so that an element gives the same bits
 // wherever it lies. load_partial gives 0 in the lanes left out.
 #pragma once
