@@ -56,7 +56,12 @@ class Head {
         o_(operands),
         e_(operands.e),
         head_(head),
-        params_(params) {
+        params_(params),
+        q_(rows_of(o_.q, static_cast<float>(params.scale))),
+        k_(rows_of(o_.k, 1)),
+        v_(rows_of(o_.v, 1)),
+        dy_(rows_of(o_.dy, 1)),
+        whole_dy_(rows_of(o_.dy, 1, true)) {
     for (int64_t i = 0; i < e_.queries; ++i) add_query(i);
   }
 
@@ -65,13 +70,19 @@ class Head {
  private:
   bool is_bf16() const { return params_.precision == kernels::kPrecisionBf16; }
   double kept(float x) const { return is_bf16() ? to_float(to_bf16(x)) : x; }
-  double input(Buffer& x, int64_t i, int64_t j) const { return o_.input_at(x, head_, i, j); }
-  double q(int64_t i, int64_t d) const {
-    return kept(static_cast<float>(input(o_.q, i, d)) * static_cast<float>(params_.scale));
+  // Rows of one operand as a product has them, or as they are.
+  std::vector<double> rows_of(Buffer& x, float scale, bool whole = false) const {
+    std::vector<double> all = o_.input_rows(x, head_);
+    for (double& value : all) {
+      const float scaled = static_cast<float>(value) * scale;
+      value = whole ? scaled : kept(scaled);
+    }
+    return all;
   }
-  double k(int64_t j, int64_t d) const { return kept(static_cast<float>(input(o_.k, j, d))); }
-  double v(int64_t j, int64_t d) const { return kept(static_cast<float>(input(o_.v, j, d))); }
-  double dy(int64_t i, int64_t d) const { return kept(static_cast<float>(input(o_.dy, i, d))); }
+  double q(int64_t i, int64_t d) const { return q_[size_t(i * e_.depth + d)]; }
+  double k(int64_t j, int64_t d) const { return k_[size_t(j * e_.depth + d)]; }
+  double v(int64_t j, int64_t d) const { return v_[size_t(j * e_.width + d)]; }
+  double dy(int64_t i, int64_t d) const { return dy_[size_t(i * e_.width + d)]; }
   // Of a sum of n products, relative to its magnitudes.
   double sum_error(int64_t n) const {
     return static_cast<double>(n + 8) * kUnit + (is_bf16() ? 0 : std::ldexp(1.0, -15));
@@ -114,7 +125,7 @@ class Head {
   void add_gradients(int64_t i, const std::vector<double>& weights, double off) {
     Bounded delta;
     for (int64_t d = 0; d < e_.width; ++d) {
-      const double own = input(o_.dy, i, d);
+      const double own = whole_dy_[size_t(i * e_.width + d)];
       delta.value += own * y.at(i, d).value;
       delta.error += std::fabs(own) * (y.at(i, d).error + sum_error(e_.width) * std::fabs(y.at(i, d).value));
     }
@@ -145,15 +156,17 @@ class Head {
   const Extents& e_;
   int64_t head_;
   AttentionParams params_;
+  std::vector<double> q_, k_, v_, dy_, whole_dy_;
 };
 
 // The largest error over its bound.
 double worst(Operands& o, Buffer& got, int64_t head, Grid& want, int64_t rows, int64_t columns) {
+  const std::vector<double> values = o.result_rows(got, head);
   double ratio = 0;
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < columns; ++j) {
       const Bounded& b = want.at(i, j);
-      const double own = std::fabs(o.result_at(got, head, i, j) - b.value) / (b.error + 1e-6);
+      const double own = std::fabs(values[size_t(i * columns + j)] - b.value) / (b.error + 1e-6);
       if (!(own <= ratio)) ratio = own;
     }
   }

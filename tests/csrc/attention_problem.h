@@ -46,16 +46,19 @@ struct AttentionOperands {
     return o;
   }
 
-  double input_at(Buffer& x, int64_t head, int64_t row, int64_t column) const {
-    return element(x, dtype, place(input(x), head, row, column));
-  }
-  double result_at(Buffer& x, int64_t head, int64_t row, int64_t column) const {
-    return element(x, dtype, place(result(x, stream::Role::kIn), head, row, column));
+  // One head, row behind row.
+  std::vector<double> input_rows(Buffer& x, int64_t head) const { return rows_of(x, input(x), head); }
+  std::vector<double> result_rows(Buffer& x, int64_t head) const {
+    return rows_of(x, result(x, stream::Role::kIn), head);
   }
 
  private:
-  static int64_t place(const stream::Operand& o, int64_t head, int64_t row, int64_t column) {
-    return head * o.strides[0] + row * o.strides[1] + column * o.strides[2];
+  std::vector<double> rows_of(Buffer& x, const stream::Operand& o, int64_t head) const {
+    std::vector<double> all;
+    for (int64_t i = 0; i < o.shape[1]; ++i)
+      for (int64_t j = 0; j < o.shape[2]; ++j)
+        all.push_back(element(x, dtype, head * o.strides[0] + i * o.strides[1] + j * o.strides[2]));
+    return all;
   }
 };
 

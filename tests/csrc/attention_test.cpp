@@ -27,10 +27,18 @@ struct Reference {
 
 Reference reference(Operands& o, int64_t head, AttentionParams params) {
   const Extents& e = o.e;
-  const auto q = [&](int64_t i, int64_t d) { return o.input_at(o.q, head, i, d); };
-  const auto k = [&](int64_t j, int64_t d) { return o.input_at(o.k, head, j, d); };
-  const auto v = [&](int64_t j, int64_t d) { return o.input_at(o.v, head, j, d); };
-  const auto dy = [&](int64_t i, int64_t d) { return o.input_at(o.dy, head, i, d); };
+  const auto q = [&, rows = o.input_rows(o.q, head)](int64_t i, int64_t d) {
+    return rows[size_t(i * e.depth + d)];
+  };
+  const auto k = [&, rows = o.input_rows(o.k, head)](int64_t j, int64_t d) {
+    return rows[size_t(j * e.depth + d)];
+  };
+  const auto v = [&, rows = o.input_rows(o.v, head)](int64_t j, int64_t d) {
+    return rows[size_t(j * e.width + d)];
+  };
+  const auto dy = [&, rows = o.input_rows(o.dy, head)](int64_t i, int64_t d) {
+    return rows[size_t(i * e.width + d)];
+  };
   Reference r{std::vector<double>(size_t(e.queries * e.width)), std::vector<double>(size_t(e.queries)),
               std::vector<double>(size_t(e.queries * e.depth)), std::vector<double>(size_t(e.keys * e.depth)),
               std::vector<double>(size_t(e.keys * e.width))};
@@ -65,16 +73,13 @@ Reference reference(Operands& o, int64_t head, AttentionParams params) {
   return r;
 }
 
-void check_near(Operands& o, Buffer& got, int64_t head, int64_t rows, int64_t columns,
-                const std::vector<double>& want) {
+void check_near(Operands& o, Buffer& got, int64_t head, const std::vector<double>& want) {
   double scale = 1;
   for (double x : want) scale = std::max(scale, std::fabs(x));
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j < columns; ++j) {
-      CHECK_NEAR(o.result_at(got, head, i, j), want[size_t(i * columns + j)],
-                 10 * relative_bound(o.dtype) * scale);
-    }
-  }
+  const std::vector<double> values = o.result_rows(got, head);
+  CHECK_EQ(values.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i)
+    CHECK_NEAR(values[i], want[i], 10 * relative_bound(o.dtype) * scale);
 }
 
 void check_attention(Extents e, DType dtype, AttentionLayout layout, AttentionParams params) {
@@ -86,10 +91,10 @@ void check_attention(Extents e, DType dtype, AttentionLayout layout, AttentionPa
   CHECK(same_bits(one.dq, two.dq) && same_bits(one.dk, two.dk) && same_bits(one.dv, two.dv));
   for (int64_t head = 0; head < e.heads; ++head) {
     const Reference want = reference(o, head, params);
-    check_near(o, one.y, head, e.queries, e.width, want.y);
-    check_near(o, one.dq, head, e.queries, e.depth, want.dq);
-    check_near(o, one.dk, head, e.keys, e.depth, want.dk);
-    check_near(o, one.dv, head, e.keys, e.width, want.dv);
+    check_near(o, one.y, head, want.y);
+    check_near(o, one.dq, head, want.dq);
+    check_near(o, one.dk, head, want.dk);
+    check_near(o, one.dv, head, want.dv);
     for (int64_t i = 0; e.keys > 0 && e.width > 0 && i < e.queries; ++i) {
       CHECK_NEAR(element(one.sums, dtype, head * e.queries + i), want.sums[size_t(i)],
                  10 * relative_bound(dtype) * (1 + std::fabs(want.sums[size_t(i)])));

@@ -91,7 +91,9 @@ inline void* scratch_of(void* pool, int thread, size_t bytes) {
   auto& block = static_cast<ThreadScratch*>(pool)->blocks[static_cast<size_t>(thread)];
   if (block.memory == nullptr || bytes > block.bytes) {
     std::free(block.memory);
-    block = {std::aligned_alloc(64, (bytes + 127) / 64 * 64), bytes};
+    const size_t whole = (bytes + 127) / 64 * 64;
+    // NaN in every float type: a kernel that counts on what it has not written is found out.
+    block = {std::memset(std::aligned_alloc(64, whole), 0xff, whole), bytes};
   }
   return block.memory;
 }
