@@ -85,17 +85,8 @@ void forward_tile(const ForwardTile<T>& t) {
         for (int j = 0; j < kTileVectors; ++j) wv[j] = Vec::load(w + j * kWidth);
         w += kTileVectors * kWidth;
 #pragma GCC unroll 16
-        for (int i = 0; i < kTileRows; ++i) {
-          const T* x = base[i / 3] + (i % 3) * pixel;
-          if (reads_memory<kTileVectors>(i)) {
-#pragma GCC unroll 2
-            for (int j = 0; j < kTileVectors; ++j) acc[i][j] = fma_at(x, wv[j], acc[i][j]);
-            continue;
-          }
-          const Vec factor = Vec::set1(*x);
-#pragma GCC unroll 2
-          for (int j = 0; j < kTileVectors; ++j) acc[i][j] = fma(factor, wv[j], acc[i][j]);
-        }
+        for (int i = 0; i < kTileRows; ++i)
+          add_multiples(reads_memory<kTileVectors>(i), base[i / 3] + (i % 3) * pixel, wv, acc[i]);
 #pragma GCC unroll 8
         for (int b = 0; b < kBases; ++b) ++base[b];
       }
@@ -160,16 +151,7 @@ void weight_tile(const WeightTile<T>& t) {
           for (int r = 1; r < kRuns; ++r) xv[j] = select(before[r], xv[j], Vec::load(t.next[j][r - 1] + at));
         }
 #pragma GCC unroll 16
-        for (int i = 0; i < kTileRows; ++i) {
-          if (reads_memory<kTileVectors>(i)) {
-#pragma GCC unroll 2
-            for (int j = 0; j < kTileVectors; ++j) acc[i][j] = fma_at(dy + i, xv[j], acc[i][j]);
-            continue;
-          }
-          const Vec d = Vec::set1(dy[i]);
-#pragma GCC unroll 2
-          for (int j = 0; j < kTileVectors; ++j) acc[i][j] = fma(d, xv[j], acc[i][j]);
-        }
+        for (int i = 0; i < kTileRows; ++i) add_multiples(reads_memory<kTileVectors>(i), dy + i, xv, acc[i]);
       }
     }
   }

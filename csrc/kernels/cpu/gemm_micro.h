@@ -62,16 +62,8 @@ void multiply(const Strip<T>& s) {
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) bv[j] = Vec::load(b + j * Vec::kWidth);
 #pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      if (kAcross && reads_memory<kVectors>(i)) {
-#pragma GCC unroll 4
-        for (int j = 0; j < kVectors; ++j) acc[i][j] = fma_at(a + i * a_row, bv[j], acc[i][j]);
-        continue;
-      }
-      const Vec av = Vec::set1(a[i * a_row]);
-#pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
-    }
+    for (int i = 0; i < kRows; ++i)
+      add_multiples(kAcross && reads_memory<kVectors>(i), a + i * a_row, bv, acc[i]);
     a += a_step;
     b += b_step;
   }

@@ -15,5 +15,19 @@ HEBB_INLINE constexpr bool reads_memory(int i) {
   return kVectors == 1 || i % 3 == 0;
 }
 
+// Row i of a tile: sums[j] += *factor * x[j].
+template <class T, int kVectors>
+HEBB_INLINE void add_multiples(bool from_memory, const T* factor, const V<T> (&x)[kVectors],
+                               V<T> (&sums)[kVectors]) {
+  if (from_memory) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) sums[j] = fma_at(factor, x[j], sums[j]);
+    return;
+  }
+  const V<T> loaded = V<T>::set1(*factor);
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j) sums[j] = fma(loaded, x[j], sums[j]);
+}
+
 }  // namespace
 }  // namespace hebb::kernels::HEBB_ISA
