@@ -96,95 +96,82 @@ test('a step of any precision has the bits of the eager one', async () => {
   expect(new Set(results.values()).size).toBe(hasTiles ? 3 : 1);
 });
 
-test('convolutions too, with residuals and strides', async () => {
+/** What is trained: its loss of one input, and what the optimizer updates. */
+interface Subject {
+  readonly parameters: Parameters<typeof numbers>[0][];
+  readonly optimizer: optim.SGD;
+  readonly input: Tensor;
+  readonly loss: (input: Tensor) => Tensor;
+}
+
+/** By precision: losses and parameters of a few steps, the same whether compiled or eager. */
+async function trainedAt(steps: number, build: () => Subject): Promise<Map<Precision, string>> {
   const results = new Map<Precision, string>();
   for (const precision of precisions) {
     const runs = [];
     for (const compiled of [true, false]) {
-      seed(6);
-      const first = new nn.Conv2d(16, 32, 3, { padding: 1 });
-      const second = new nn.Conv2d(32, 32, 3, { padding: 1 });
-      const third = new nn.Conv2d(32, 48, 3, { padding: 1, stride: 2 });
-      const parameters = [first, second, third].flatMap(layer => layer.parameters());
-      const optimizer = new optim.SGD(parameters, { lr: 0.01 });
-      const x = ops.normal([4, 8, 8, 16]);
-      const run = (input: Tensor): Tensor => {
-        const y = ops.relu(first.forward(input));
-        const loss = ops.mean(ops.square(third.forward(y.add(ops.relu(second.forward(y))))));
-        loss.backward();
+      const { parameters, optimizer, input, loss } = build();
+      const run = (x: Tensor): Tensor => {
+        const value = loss(x);
+        value.backward();
         optimizer.step();
-        return loss;
+        return value;
       };
       const step = runner(run, precision, compiled);
-      for (let i = 0; i < 2; i++) {
-        const loss = await step(x);
-        runs.push(await loss.item());
+      const losses = [];
+      for (let i = 0; i < steps; i++) {
+        const value = await step(input);
+        losses.push(await value.item());
       }
-      runs.push(...(await Promise.all(parameters.map(numbers))));
+      runs.push([losses, ...(await Promise.all(parameters.map(numbers)))]);
     }
-    expect(runs.slice(0, runs.length / 2)).toEqual(runs.slice(runs.length / 2));
-    results.set(precision, JSON.stringify(runs));
+    expect(runs[0]).toEqual(runs[1]);
+    results.set(precision, JSON.stringify(runs[0]));
   }
+  return results;
+}
+
+test('convolutions too, with residuals and strides', async () => {
+  const results = await trainedAt(2, () => {
+    seed(6);
+    const first = new nn.Conv2d(16, 32, 3, { padding: 1 });
+    const second = new nn.Conv2d(32, 32, 3, { padding: 1 });
+    const third = new nn.Conv2d(32, 48, 3, { padding: 1, stride: 2 });
+    const parameters = [first, second, third].flatMap(layer => layer.parameters());
+    const loss = (x: Tensor): Tensor => {
+      const y = ops.relu(first.forward(x));
+      return ops.mean(ops.square(third.forward(y.add(ops.relu(second.forward(y))))));
+    };
+    const optimizer = new optim.SGD(parameters, { lr: 0.01 });
+    return { parameters, optimizer, input: ops.normal([4, 8, 8, 16]), loss };
+  });
   expect(new Set(results.values()).size).toBe(hasTiles ? 3 : 1);
 });
 
 test('recurrences too, where bf16 is asked for', async () => {
-  const results = new Map<Precision, string>();
-  for (const precision of precisions) {
-    const runs = [];
-    for (const compiled of [true, false]) {
-      seed(8);
-      const layer = new nn.LSTM(24, 40);
-      const optimizer = new optim.SGD(layer.parameters(), { lr: 0.1 });
-      const x = ops.normal([18, 5, 24]);
-      const run = (input: Tensor): Tensor => {
-        const loss = ops.mean(ops.square(layer.forward(input).output));
-        loss.backward();
-        optimizer.step();
-        return loss;
-      };
-      const step = runner(run, precision, compiled);
-      const losses = [];
-      for (let i = 0; i < 3; i++) {
-        const loss = await step(x);
-        losses.push(await loss.item());
-      }
-      runs.push([losses, ...(await Promise.all(layer.parameters().map(numbers)))]);
-    }
-    expect(runs[0]).toEqual(runs[1]);
-    results.set(precision, JSON.stringify(runs[0]));
-  }
+  const results = await trainedAt(3, () => {
+    seed(8);
+    const layer = new nn.LSTM(24, 40);
+    const parameters = layer.parameters();
+    const optimizer = new optim.SGD(parameters, { lr: 0.1 });
+    const loss = (x: Tensor): Tensor => ops.mean(ops.square(layer.forward(x).output));
+    return { parameters, optimizer, input: ops.normal([18, 5, 24]), loss };
+  });
   expect(results.get('bf16') === results.get('f32')).toBe(!hasTiles);
 });
 
 test('attention too, causal and of heads inside time', async () => {
-  const results = new Map<Precision, string>();
-  for (const precision of precisions) {
-    const runs = [];
-    for (const compiled of [true, false]) {
-      seed(9);
-      const heads = [32, 32, 48].map(width => state(ops.normal([2, 40, 2, width]), { requiresGrad: true }));
-      const optimizer = new optim.SGD(heads, { lr: 0.1 });
-      const x = ops.normal([2, 2, 40, 48]);
-      const run = (target: Tensor): Tensor => {
-        const [q, k, v] = heads.map(head => ops.swapAxes(head, 1, 2)) as [Tensor, Tensor, Tensor];
-        const y = ops.scaledDotProductAttention(q, k, v, undefined, { causal: true });
-        const loss = ops.mean(ops.square(y.sub(target)));
-        loss.backward();
-        optimizer.step();
-        return loss;
-      };
-      const step = runner(run, precision, compiled);
-      const losses = [];
-      for (let i = 0; i < 3; i++) {
-        const loss = await step(x);
-        losses.push(await loss.item());
-      }
-      runs.push([losses, ...(await Promise.all(heads.map(numbers)))]);
-    }
-    expect(runs[0]).toEqual(runs[1]);
-    results.set(precision, JSON.stringify(runs[0]));
-  }
+  const results = await trainedAt(3, () => {
+    seed(9);
+    const heads = [32, 32, 48].map(width => state(ops.normal([2, 40, 2, width]), { requiresGrad: true }));
+    const loss = (target: Tensor): Tensor => {
+      const [q, k, v] = heads.map(head => ops.swapAxes(head, 1, 2)) as [Tensor, Tensor, Tensor];
+      const y = ops.scaledDotProductAttention(q, k, v, undefined, { causal: true });
+      return ops.mean(ops.square(y.sub(target)));
+    };
+    const optimizer = new optim.SGD(heads, { lr: 0.1 });
+    return { parameters: heads, optimizer, input: ops.normal([2, 2, 40, 48]), loss };
+  });
   expect(new Set(results.values()).size).toBe(hasTiles ? 3 : 1);
 });
 
