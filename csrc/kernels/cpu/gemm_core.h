@@ -186,8 +186,7 @@ void multiply_tile(const P& p, const BlockOf<T>& block, const Band<T>& band, int
   const bool across = band.a.row_stride == 1;
   Strip<T> strip{band.a.data, across ? band.a.k_stride : band.a.row_stride, b.data, b.step, block.kc, to,
                  accumulate};
-  const Micro<T> micro =
-      across ? kMicro<T, true>.entry[rows - 1][vectors - 1] : kMicro<T, false>.entry[rows - 1][vectors - 1];
+  const Micro<T> micro = micro_of<T>(across, rows, vectors);
   if (columns == width) {
     micro(strip);
   } else {
@@ -210,13 +209,11 @@ void multiply_tile(const P& p, const BlockOf<T>& block, const Band<T>& band, int
 }
 
 template <class T, class P>
-void pack_block(const P& p, const BlockOf<T>& block) {
-  for (int64_t panel = 0; panel < block.panels(); ++panel) {
-    const int columns = block.columns(panel);
-    if (block.in_place && columns == kTileColumns<T>) continue;
-    p.b.pack(block.packed + panel * kTileColumns<T> * block.kc, panel_width<T>(columns),
-             block.n0 + panel * kTileColumns<T>, columns, block.k0, block.kc);
-  }
+void pack_panel(const P& p, const BlockOf<T>& block, int64_t panel) {
+  const int columns = block.columns(panel);
+  if (block.in_place && columns == kTileColumns<T>) return;
+  p.b.pack(block.packed + panel * kTileColumns<T> * block.kc, panel_width<T>(columns),
+           block.n0 + panel * kTileColumns<T>, columns, block.k0, block.kc);
 }
 
 template <class T, class P, class F>
@@ -247,7 +244,9 @@ void multiply_part(const P& p, const Part& part, T* space, const F& done) {
       const bool first = i == 0, last = i == k_blocks - 1;
       const BlockOf<T> block{part.column + n0,    n1 - n0, k0, k1 - k0, first, last, in_place,
                              space + kOwnSpace<T>};
-      if constexpr (!kIsPanels<decltype(p.b)>) pack_block(p, block);
+      if constexpr (!kIsPanels<decltype(p.b)>) {
+        for (int64_t panel = 0; panel < block.panels(); ++panel) pack_panel(p, block, panel);
+      }
       multiply_block(p, part, block, space, done);
     }
   }

@@ -67,14 +67,19 @@ void multiply(const Strip<T>& s) {
     a += a_step;
     b += b_step;
   }
+  // All is read before the first is written: a load that follows a store to the same place in another page
+  // waits for it, and rows are often whole pages apart.
+  if (s.accumulate) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) acc[i][j] = Vec::load(s.c[i] + j * Vec::kWidth) + acc[i][j];
+    }
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) {
-      T* c = s.c[i] + j * Vec::kWidth;
-      if (s.accumulate) acc[i][j] = Vec::load(c) + acc[i][j];
-      acc[i][j].store(c);
-    }
+    for (int j = 0; j < kVectors; ++j) acc[i][j].store(s.c[i] + j * Vec::kWidth);
   }
 }
 
@@ -92,6 +97,11 @@ constexpr MicroTable<T, kAcross> make_table(std::integer_sequence<int, kRow...>)
 template <class T, bool kAcross>
 inline constexpr MicroTable<T, kAcross> kMicro =
     make_table<T, kAcross>(std::make_integer_sequence<int, kTileRows>{});
+
+template <class T>
+HEBB_INLINE Micro<T> micro_of(bool across, int rows, int vectors) {
+  return across ? kMicro<T, true>.entry[rows - 1][vectors - 1] : kMicro<T, false>.entry[rows - 1][vectors - 1];
+}
 
 }  // namespace tile
 }  // namespace

@@ -54,13 +54,25 @@ struct MatrixA {
   bool in_cache = false;  // small, and just made: packing would not pay where rows run across
 
   Panel<T> panel(T* space, int64_t row, int rows, int64_t k0, int64_t kc) const {
-    const S* from = data + row * row_stride + k0 * k_stride;
+    const Panel<T> placed = panel_at(space, row, rows, k0);
+    if (placed.data == space) pack(space, row, rows, k0, kc);
+    return placed;
+  }
+
+  // What panel() returns.
+  Panel<T> panel_at(const T* space, int64_t row, int rows, int64_t k0) const {
     if constexpr (sizeof(S) == sizeof(T)) {
+      const T* from = data + row * row_stride + k0 * k_stride;
       // Rows whole pages apart share one set of the L1 cache and would evict each other.
       const bool aliased = row_stride * static_cast<int64_t>(sizeof(T)) % 2048 == 0 && rows > 8;
       if (k_stride == 1 && !aliased) return {from, row_stride, 1};
       if (row_stride == 1 && in_cache) return {from, 1, k_stride};
     }
+    return {space, 1, rows};
+  }
+
+  void pack(T* space, int64_t row, int rows, int64_t k0, int64_t kc) const {
+    const S* from = data + row * row_stride + k0 * k_stride;
     if (k_stride == 1) {
       const S* starts[kTileRows];
       for (int i = 0; i < rows; ++i) starts[i] = from + i * row_stride;
@@ -72,7 +84,6 @@ struct MatrixA {
         for (int i = 0; i < rows; ++i)
           space[k * rows + i] = compute_value(from[k * k_stride + i * row_stride]);
     }
-    return {space, 1, rows};
   }
 
   // Whether memory runs across the rows: a panel alone would take a part of each line that it touches.

@@ -1,5 +1,5 @@
-// The sum of many products with one result. Some of them are packed at a time; then tile by tile of the
-// result they are added one after the other.
+// The sum of many products with one result. Some of them are packed at a time, each operand once; then tile
+// by tile of the result they are added one after the other.
 #include "kernels/cpu/gemm_batch.h"
 #include "kernels/cpu/gemm_thin.h"
 #include "kernels/cpu/tasks.h"
@@ -8,10 +8,6 @@ namespace hebb::kernels::HEBB_ISA {
 namespace {
 
 using namespace tile;
-
-// Columns of a part, whose panels of B fit the L2 cache, and elements: fewer parts repeat less packing.
-constexpr int64_t kPartColumns = 256;
-constexpr int64_t kPartElements = 1 << 16;
 
 // Product `index` of the command, and matrix by matrix its operands.
 template <class T>
@@ -38,86 +34,146 @@ struct Term {
   }
 };
 
-// How a matrix is cut: as a product of that depth would be, and further while parts are too large or too
-// wide.
-template <class T>
-Grid parts_of(const stream::Context& context, const Batch& batch, int64_t depth) {
-  const bool shared = batch.count < 4 * context.threads() && context.threads() > 1;
-  Grid grid = shared ? Grid::choose(batch.m, batch.n, depth, context.threads(), kTileCost<T>) : Grid{};
-  while (batch.n > kPartColumns * grid.columns) ++grid.columns;
-  while (batch.m * batch.n > kPartElements * grid.rows * grid.columns) ++grid.rows;
-  return grid;
-}
-
-// Terms that are packed together.
+// Terms that are packed together, their depths at most kBlockK in all unless there is but one.
 constexpr int kGroup = 64;
+// Rows and columns of an area of the result, whose operands are packed at a time.
+constexpr int64_t kArea = 4096;
+// What one task multiplies: panels of B that fit the L2 cache beside those of A.
+constexpr int64_t kPartBands = kBandsAtOnce, kPartColumns = 256;
 
-// Elements of thread memory for a part: the panels of A of a group, an edge tile, and B of a group.
 template <class T>
-int64_t part_space(int64_t columns, int64_t deepest) {
-  const int64_t wide = ceil_div(columns, kTileColumns<T>) * kTileColumns<T>;
-  const int64_t depth = most(deepest, kBlockK);
-  return kBandsAtOnce * (kTileRows * depth + kGroup * kSlack) + kTileRows * kTileColumns<T> + wide * depth +
-         kGroup * kSlack;
-}
+constexpr int64_t kPartPanels = kPartColumns / kTileColumns<T>;
 
-// Some terms of one part of one matrix. Each tile meets them one after the other, so that it stays in the L1
-// cache.
+// Some terms of one area of one matrix, packed into shared memory. Each tile of C meets them one after the
+// other, so that it stays in the L1 cache.
 template <class T>
-struct Group {
-  const Part& part;
-  T *panels, *edge, *packed;
-  int count = 0;
-  int64_t depth = 0;
-  Plain<T> products[kGroup];
-  BlockOf<T> blocks[kGroup];
+class Group {
+ public:
+  Group(const Part& area, T* memory, int64_t deepest)
+      : area_(area),
+        bands_(pieces_of(area.rows, kTileRows)),
+        panels_(pieces_of(area.columns, kTileColumns<T>)),
+        a_(memory),
+        b_(memory + a_space(area.rows, deepest)) {}
 
-  Group(const Part& owner, T* memory, int64_t deepest) : part(owner), panels(memory) {
-    edge = panels + kBandsAtOnce * (kTileRows * most(deepest, kBlockK) + kGroup * kSlack);
-    packed = edge + kTileRows * kTileColumns<T>;
+  // Elements of memory for areas of at most so many rows and columns.
+  static int64_t space(int64_t rows, int64_t columns, int64_t deepest) {
+    const int64_t wide = pieces_of(columns, kTileColumns<T>) * kTileColumns<T>;
+    return a_space(rows, deepest) + wide * most(deepest, kBlockK) + kSlack;
   }
 
-  bool takes(int64_t k) const { return count == 0 || (count < kGroup && depth + k <= kBlockK); }
+  bool takes(int64_t k) const { return count_ == 0 || (count_ < kGroup && depth_ + k <= kBlockK); }
 
   void add(const Plain<T>& product) {
-    const bool in_place = reads_in_place(product.b, part.rows);
-    const int64_t wide = ceil_div(part.columns, kTileColumns<T>) * kTileColumns<T>;
-    products[count] = product;
-    blocks[count] = {part.column, part.columns, 0, product.k, true, true, in_place, packed + wide * depth};
-    pack_block(product, blocks[count]);
-    ++count;
-    depth += product.k;
+    products_[count_] = product;
+    rows_[count_] = a_ + bands_ * (kTileRows * depth_ + count_ * kSlack);
+    blocks_[count_] = {area_.column, area_.columns, 0, product.k, true, true,
+                       reads_in_place(product.b, area_.rows), b_ + panels_ * kTileColumns<T> * depth_};
+    ++count_;
+    depth_ += product.k;
   }
 
-  void multiply() const {
-    for_bands(part, bands_at_once(products[0].a), [&](const Rows* bands, int n) {
-      Panel<T> made[kGroup][kBandsAtOnce];
-      T* space = panels;
-      for (int i = 0; i < count; ++i) {
-        products[i].a.panels(space, bands, n, 0, products[i].k, made[i]);
-        space += n * (kTileRows * products[i].k + kSlack);
-      }
-      for (int j = 0; j < n; ++j) {
-        for (int64_t panel = 0; panel < blocks[0].panels(); ++panel) {
-          for (int i = 0; i < count; ++i)
-            multiply_tile(products[i], blocks[i], {bands[j].first, bands[j].count, made[i][j], edge}, panel);
-        }
-      }
-    });
+  // pack(task) for all of them, then multiply(task) for all.
+  int64_t packings() const { return row_parts() + column_parts(); }
+  void pack(int64_t task) const {
+    if (task < row_parts()) return pack_rows(task * kPartBands);
+    const int64_t first = (task - row_parts()) * kPartPanels<T>, last = least(first + kPartPanels<T>, panels_);
+    for (int i = 0; i < count_; ++i)
+      for (int64_t panel = first; panel < last; ++panel) pack_panel(products_[i], blocks_[i], panel);
   }
+
+  int64_t parts() const { return row_parts() * column_parts(); }
+  void multiply(int64_t task) const {
+    const int64_t row = task % row_parts() * kPartBands, row_end = least(row + kPartBands, bands_);
+    const int64_t first = task / row_parts() * kPartPanels<T>, last = least(first + kPartPanels<T>, panels_);
+    for (int64_t j = row; j < row_end; ++j) {
+      const Rows band = band_at(j);
+      Panel<T> a[kGroup];
+      for (int i = 0; i < count_; ++i)
+        a[i] = products_[i].a.panel_at(room(i, j), band.first, band.count, 0);
+      for (int64_t panel = first; panel < last; ++panel) add_up(band, a, panel);
+    }
+  }
+
+ private:
+  static int64_t a_space(int64_t rows, int64_t deepest) {
+    return pieces_of(rows, kTileRows) * (kTileRows * most(deepest, kBlockK) + kGroup * kSlack);
+  }
+
+  int64_t row_parts() const { return pieces_of(bands_, kPartBands); }
+  int64_t column_parts() const { return pieces_of(panels_, kPartPanels<T>); }
+
+  Rows band_at(int64_t band) const {
+    const int64_t row = cut(area_.rows, bands_, band), end = cut(area_.rows, bands_, band + 1);
+    return {area_.row + row, static_cast<int>(end - row)};
+  }
+  // Where a band of term i is packed.
+  T* room(int i, int64_t band) const { return rows_[i] + band * (kTileRows * products_[i].k + kSlack); }
+
+  void pack_rows(int64_t first) const {
+    const int count = static_cast<int>(least(kPartBands, bands_ - first));
+    Rows bands[kPartBands];
+    Panel<T> made[kPartBands];
+    for (int i = 0; i < count; ++i) bands[i] = band_at(first + i);
+    for (int i = 0; i < count_; ++i)
+      products_[i].a.panels(room(i, first), bands, count, 0, products_[i].k, made);
+  }
+
+  // Adds all terms to one tile of C, which is elsewhere meanwhile where its columns do not fill vectors.
+  void add_up(const Rows& band, const Panel<T>* a, int64_t panel) const {
+    const int columns = blocks_[0].columns(panel), width = panel_width<T>(columns);
+    const int vectors = width / V<T>::kWidth;
+    const bool whole = columns == width;
+    const int64_t column = area_.column + panel * kTileColumns<T>;
+    T edge[kTileRows * kTileColumns<T>];
+    T *c[kTileRows], *to[kTileRows];
+    for (int i = 0; i < band.count; ++i) {
+      c[i] = products_[0].c.row(band.first + i) + column;
+      to[i] = whole ? c[i] : edge + i * width;
+    }
+    if (!whole && products_[0].epilogue.accumulate) {
+      for (int i = 0; i < band.count; ++i) copy_run(to[i], c[i], columns, width);
+    }
+    for (int i = 0; i < count_; ++i) {
+      const PanelRows<T> b = panel_rows(products_[i].b, blocks_[i], panel);
+      const bool across = a[i].row_stride == 1;
+      const Strip<T> strip{
+          a[i].data, across ? a[i].k_stride : a[i].row_stride, b.data, b.step, products_[i].k, to,
+          products_[i].epilogue.accumulate};
+      micro_of<T>(across, band.count, vectors)(strip);
+    }
+    if (whole) return;
+    for (int i = 0; i < band.count; ++i) {
+      for (int j = 0; j < columns; j += V<T>::kWidth)
+        V<T>::load(to[i] + j).store_partial(c[i] + j, static_cast<int>(least(columns - j, V<T>::kWidth)));
+    }
+  }
+
+  Part area_;
+  int64_t bands_, panels_;
+  T *a_, *b_;
+  int count_ = 0;
+  int64_t depth_ = 0;
+  Plain<T> products_[kGroup];
+  BlockOf<T> blocks_[kGroup];
+  T* rows_[kGroup];
 };
 
-template <class T>
-void run_part(const stream::Command& command, int64_t matrix, const Part& part, T* memory, int64_t deepest) {
+// The sum in one matrix. tasks(count, body) calls body(task) for each of them, in any order, and returns when
+// all are done.
+template <class T, class F>
+void add_matrix(const stream::Command& command, int64_t matrix, const Part& area, int64_t deepest, T* memory,
+                const F& tasks) {
   const int64_t terms = command.param<GemmTotalParams>().count;
   for (int64_t i = 0; i < terms;) {
-    Group<T> group(part, memory, deepest);
+    Group<T> group(area, memory, deepest);
     for (; i < terms; ++i) {
       const Plain<T> product = Term<T>(command, i).product(matrix, i > 0);
       if (!group.takes(product.k)) break;
       group.add(product);
     }
-    group.multiply();
+    tasks(group.packings(), [&](int64_t task) { group.pack(task); });
+    tasks(group.parts(), [&](int64_t task) { group.multiply(task); });
   }
 }
 
@@ -131,13 +187,29 @@ void run_total(const stream::Command& command, stream::Context& context) {
     deepest = most(deepest, k);
   }
   const Batch batch = Term<T>(command, 0).batch;
-  const Grid grid = parts_of<T>(context, batch, depth);
-  const int64_t parts = grid.rows * grid.columns, space = part_space<T>(batch.n, deepest);
-  const int64_t work = batch.m * batch.n * (depth + terms * kStoreWork) / parts;
-  parallel_items(context, batch.count * parts, task_grain(work), [&](int64_t item, int thread) {
-    const Part part = part_of(grid, batch.m, batch.n, item % parts, kTileCost<T>);
-    if (part.rows == 0 || part.columns == 0) return;
-    run_part<T>(command, item / parts, part, context.scratch<T>(thread, space), deepest);
+  const int64_t space = Group<T>::space(least(batch.m, kArea), least(batch.n, kArea), deepest);
+  const int64_t work = batch.m * batch.n * (depth + terms * kStoreWork);
+  const auto add = [&](int64_t matrix, T* memory, const auto& tasks) {
+    for (int64_t column = 0; column < batch.n; column += kArea) {
+      for (int64_t row = 0; row < batch.m; row += kArea)
+        add_matrix<T>(command, matrix,
+                      {row, least(kArea, batch.m - row), column, least(kArea, batch.n - column)}, deepest,
+                      memory, tasks);
+    }
+  };
+  if (batch.count < 4 * context.threads() && work >= 8 * kSerialWork) {
+    T* memory = context.scratch<T>(0, space);
+    for (int64_t matrix = 0; matrix < batch.count; ++matrix) {
+      add(matrix, memory, [&](int64_t count, const auto& body) {
+        context.parallel(count, [&](int64_t task, int) { body(task); });
+      });
+    }
+    return;
+  }
+  parallel_items(context, batch.count, task_grain(work), [&](int64_t matrix, int thread) {
+    add(matrix, context.scratch<T>(thread, space), [](int64_t count, const auto& body) {
+      for (int64_t task = 0; task < count; ++task) body(task);
+    });
   });
 }
 
