@@ -120,7 +120,7 @@ HEBB_FORMULA_1(Erf, erf(x))
 HEBB_FORMULA_1(Relu, select(x < T(0), T(0), x))
 HEBB_FORMULA_1(Silu, x* sigmoid(x))
 HEBB_FORMULA_1(Softplus, max(x, T(0)) + log1p(exp(-abs(x))))
-HEBB_FORMULA_1(Gelu, T(0.5) * x * (T(1) + erf(x * T(0.7071067811865476))))
+HEBB_FORMULA_1(Gelu, x* normal_parts(x).below)
 
 // s: low, high.
 struct Clamp {
@@ -186,8 +186,8 @@ struct EluGrad {
 struct GeluGrad {
   template <class T>
   HEBB_INLINE T operator()(T a, T b, const T*) const {
-    const T share = T(0.5) * (T(1) + erf(b * T(0.7071067811865476)));
-    return a * (share + b * T(0.3989422804014327) * exp(T(-0.5) * b * b));
+    const auto normal = normal_parts(b);
+    return a * (normal.below + b * T(0.3989422804014327) * normal.hump);
   }
 };
 struct GeluTanhGrad {

@@ -77,6 +77,23 @@ TEST(elementwise_functions_are_near_libm) {
   });
 }
 
+// x times what the normal distribution has below x, and its slope. Far below zero the result keeps its digits.
+TEST(elementwise_gelu_is_near_libm) {
+  for_each_isa([] {
+    const int64_t size = 20011;
+    Buffer x(DType::kF32, {size}), y(DType::kF32, {size}), slope(DType::kF32, {size});
+    for (int64_t i = 0; i < size; ++i) x.as<float>()[i] = static_cast<float>(i - size / 2) * 1e-3f;
+    run(kernels::gelu, 1, {y.out(), x.in()}, compute_in(DType::kF32));
+    run(kernels::gelu_grad, 1, {slope.out(), constant(1), x.in()}, compute_in(DType::kF32));
+    for (int64_t i = 0; i < size; ++i) {
+      const double v = x.as<float>()[i], below = 0.5 * std::erfc(-v / std::sqrt(2.0)), want = v * below;
+      const double off = v > -0.5 ? 4e-7 * std::fabs(want) : 3e-5 * std::fabs(want) - 1e-9 * v;
+      CHECK_NEAR(y.as<float>()[i], want, std::fmin(off, 2e-7 * std::fabs(v)) + 1e-44);
+      CHECK_NEAR(slope.as<float>()[i], below + v * std::exp(-v * v / 2) / std::sqrt(2 * M_PI), 4e-7);
+    }
+  });
+}
+
 TEST(elementwise_functions_at_the_edges) {
   struct Edge {
     const stream::Slot* slot;
@@ -115,6 +132,9 @@ TEST(elementwise_functions_at_the_edges) {
       {&kernels::sign, -0.5, -1},
       {&kernels::rsqrt, 4, 0.5},
       {&kernels::softplus, -kInfinity, 0},
+      {&kernels::gelu, kInfinity, kInfinity},
+      {&kernels::gelu, -40, 0},
+      {&kernels::gelu, kNaN, kNaN},
   };
   for_each_isa([&] {
     for (const auto& edge : edges) {

@@ -135,6 +135,23 @@ HEBB_INLINE V<float> erf(V<float> x) {
   return select(size < V<float>(0.875f), near, copysign(far, x));
 }
 
+// What the normal distribution has below x, and exp(-x^2 / 2).
+template <class T>
+struct NormalParts {
+  V<T> below, hump;
+};
+// Within 1.3e-7. Below zero it is within 2e-5 of itself too, where it is 1e-9 or more.
+HEBB_INLINE NormalParts<float> normal_parts(V<float> x) {
+  // What lies beyond z >= 0, over exp(-z^2 / 2), in z - 1.5; fitted up to z = 6. From 14 on the hump is 0.
+  constexpr float kTail[] = {0.20578068f,    -0.090271898f,   0.035185762f,   -0.012494373f, 0.0041134963f,
+                             -0.0012700314f, 0.00036622904f,  -9.9173289e-05f, 2.7158803e-05f,
+                             -7.759746e-06f, 1.9381657e-06f, -3.3762075e-07f, 3.4095539e-08f,
+                             -1.4813401e-09f};
+  const V<float> hump = exp(V<float>(-0.5f) * x * x);
+  const V<float> tail = hump * polynomial(fast_min(V<float>(14.0f), abs(x)) - V<float>(1.5f), kTail);
+  return {select(x < V<float>(0.0f), tail, V<float>(1.0f) - tail), hump};
+}
+
 // Quadrant q and rest r of x = q pi/2 + r, |r| <= pi/4; beyond kTrigLimit libm takes over. The absolute error
 // is below 1e-7 everywhere; relative to a result close to zero it is larger.
 constexpr float kTrigLimit = 8192.0f;
@@ -200,6 +217,10 @@ HEBB_INLINE V<double> tanh(V<double> x) {
 HEBB_INLINE V<double> sigmoid(V<double> x) { return V<double>(1.0) / (V<double>(1.0) + exp(-x)); }
 HEBB_INLINE V<double> erf(V<double> x) {
   return lanewise(x, [](double v) { return __builtin_erf(v); });
+}
+HEBB_INLINE NormalParts<double> normal_parts(V<double> x) {
+  return {V<double>(0.5) * lanewise(x, [](double v) { return __builtin_erfc(v * -0.7071067811865476); }),
+          exp(V<double>(-0.5) * x * x)};
 }
 HEBB_INLINE V<double> sin(V<double> x) {
   return lanewise(x, [](double v) { return __builtin_sin(v); });
