@@ -4,15 +4,17 @@
 //   gemm_bench ISA THREADS [SECONDS_PER_SHAPE [SHAPE...]]
 //
 // A shape is MxNxK, or MxNxK: and letters: t where B is transposed, as in a linear layer, a where A is, as in
-// the gradient of its weight, c where the operands are in no cache before each call.
+// the gradient of its weight, p where B was packed before, as a compiled step does with weights, c where the
+// operands are in no cache before each call.
 //
-// Prints one JSON object a line: {m, n, k, dtype, transposed, transposedA, cold, isa, threads, gflops,
+// Prints one JSON object a line: {m, n, k, dtype, transposed, transposedA, packed, cold, isa, threads, gflops,
 // peakGflops, fraction, medianGflops, samples}.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "core/storage.h"
@@ -49,6 +51,7 @@ struct ShapeSpec {
   DType dtype;
   bool transposed;
   bool transposed_a = false;
+  bool packed = false;
   bool cold = false;
 };
 
@@ -127,6 +130,31 @@ class Matrix {
   stream::Operand operand_;
 };
 
+// The command with its B in panels, where the kernel would pack it.
+class PackedRight {
+ public:
+  PackedRight(stream::Command& command, stream::Operand* operands, stream::Context& context) {
+    stream::Packing packing = kernels::gemm.packing(command);
+    if (packing.operand != 2) return;
+    panels_ = std::make_unique<Matrix>(packing.dtype, 1, packing.size);
+    packing.source.data = operands[2].data;
+    packing.source.block = operands[2].block;
+    packing.source.role = stream::Role::kIn;
+    const stream::Operand pack[] = {panels_->operand(stream::Role::kOut), packing.source};
+    stream::Command packs;
+    packs.slot = packing.slot;
+    packs.operand_count = 2;
+    packs.operands = pack;
+    packing.slot->cpu(packs, context);
+    operands[2].data = pack[0].data;
+    operands[2].block = pack[0].block;
+    operands[2].in_panels = true;
+  }
+
+ private:
+  std::unique_ptr<Matrix> panels_;
+};
+
 // Reads and writes more than the caches hold.
 void empty_caches(stream::Context& context) {
   static std::vector<float> other(size_t{16} << 20);
@@ -147,7 +175,7 @@ void measure(const ShapeSpec& shape, stream::Isa isa, stream::Context& context, 
                  shape.transposed_a ? shape.m : shape.k);
   const Matrix c(shape.dtype, shape.m, shape.n);
   const Matrix b(shape.dtype, shape.transposed ? shape.n : shape.k, shape.transposed ? shape.k : shape.n);
-  const stream::Operand operands[] = {c.operand(stream::Role::kOut), a.operand(stream::Role::kIn, shape.transposed_a),
+  stream::Operand operands[] = {c.operand(stream::Role::kOut), a.operand(stream::Role::kIn, shape.transposed_a),
                                       b.operand(stream::Role::kIn, shape.transposed)};
   stream::Command command;
   command.slot = &kernels::gemm;
@@ -155,6 +183,8 @@ void measure(const ShapeSpec& shape, stream::Isa isa, stream::Context& context, 
   command.operands = operands;
   const kernels::GemmParams params{kernels::kActivationNone, false};
   std::memcpy(command.params, &params, sizeof params);
+  std::unique_ptr<PackedRight> packed;
+  if (shape.packed) packed = std::make_unique<PackedRight>(command, operands, context);
   const double flops =
       2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
   const auto time_calls = [&](int calls) {
@@ -175,12 +205,12 @@ void measure(const ShapeSpec& shape, stream::Isa isa, stream::Context& context, 
   const double best = *std::max_element(rates.begin(), rates.end());
   const double peak = *std::max_element(peaks.begin(), peaks.end()) / (shape.dtype == DType::kF64 ? 2 : 1);
   std::printf(
-      "{\"m\":%ld,\"n\":%ld,\"k\":%ld,\"dtype\":\"%s\",\"transposed\":%s,\"transposedA\":%s,\"cold\":%s,"
+      "{\"m\":%ld,\"n\":%ld,\"k\":%ld,\"dtype\":\"%s\",\"transposed\":%s,\"transposedA\":%s,\"packed\":%s,\"cold\":%s,"
       "\"isa\":\"%s\",\"threads\":%d,"
       "\"gflops\":%.2f,\"peakGflops\":%.2f,\"fraction\":%.4f,\"medianGflops\":%.2f,\"samples\":%zu}\n",
       static_cast<long>(shape.m), static_cast<long>(shape.n), static_cast<long>(shape.k),
       dtype_name(shape.dtype), shape.transposed ? "true" : "false", shape.transposed_a ? "true" : "false",
-      shape.cold ? "true" : "false", cpu::isa_name(isa), context.threads(), best, peak, best / peak,
+      shape.packed ? "true" : "false", shape.cold ? "true" : "false", cpu::isa_name(isa), context.threads(), best, peak, best / peak,
       median(rates), rates.size());
   std::fflush(stdout);
 }
@@ -193,6 +223,11 @@ std::vector<ShapeSpec> grid() {
       {256, 256, 256, f32, false},
       {512, 512, 512, f32, false},
       {1024, 1024, 1024, f32, false},
+      {64, 64, 64, f32, true, false, true},
+      {128, 128, 128, f32, true, false, true},
+      {256, 256, 256, f32, true, false, true},
+      {512, 512, 512, f32, true, false, true},
+      {1024, 1024, 1024, f32, true, false, true},
       {1024, 1024, 1024, f32, true},
       {128, 256, 784, f32, true},
       {128, 784, 256, f32, false},
@@ -211,11 +246,11 @@ std::vector<ShapeSpec> grid() {
 
 bool parse_shape(const char* text, ShapeSpec* shape) {
   long m, n, k;
-  char marks[4] = "";
-  const int read = std::sscanf(text, "%ldx%ldx%ld:%3[tac]", &m, &n, &k, marks);
+  char marks[5] = "";
+  const int read = std::sscanf(text, "%ldx%ldx%ld:%4[tapc]", &m, &n, &k, marks);
   if (read < 3 || m < 1 || n < 1 || k < 1) return false;
   const auto has = [&](char mark) { return std::strchr(marks, mark) != nullptr; };
-  *shape = {m, n, k, DType::kF32, has('t'), has('a'), has('c')};
+  *shape = {m, n, k, DType::kF32, has('t'), has('a'), has('p'), has('c')};
   return true;
 }
 
@@ -234,7 +269,7 @@ int main(int argc, char** argv) {
   for (int i = 4; i < argc; ++i) {
     ShapeSpec shape{};
     if (!parse_shape(argv[i], &shape)) {
-      std::fprintf(stderr, "gemm_bench: %s is no shape; write MxNxK, or MxNxK: and letters of tac\n", argv[i]);
+      std::fprintf(stderr, "gemm_bench: %s is no shape; write MxNxK, or MxNxK: and letters of tapc\n", argv[i]);
       return 2;
     }
     shapes.push_back(shape);
