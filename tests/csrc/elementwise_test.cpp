@@ -77,7 +77,8 @@ TEST(elementwise_functions_are_near_libm) {
   });
 }
 
-// x times what the normal distribution has below x, and its slope. Far below zero the result keeps its digits.
+// x times what the normal distribution has below x, and its slope. Far below zero the result keeps its
+// digits.
 TEST(elementwise_gelu_is_near_libm) {
   for_each_isa([] {
     const int64_t size = 20011;

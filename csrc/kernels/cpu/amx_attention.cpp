@@ -39,11 +39,6 @@ int64_t task_queries(const Sizes& s) {
   return rows;
 }
 
-// Bytes of scratch memory that hold both what `tiles` takes and `plain` elements of f32.
-int64_t bytes_of(const Carver& tiles, int64_t plain) {
-  return most(tiles.used, plain * static_cast<int64_t>(sizeof(float)));
-}
-
 template <class Unit, int kTerms>
 bool attend_in_tiles(const Command& command, const Sizes& s, const Part& part,
                      const ForwardTiles<kTerms>& space) {
@@ -58,9 +53,8 @@ template <class Unit, int kTerms>
 void run_attention(const Command& command, Context& context, const Sizes& s) {
   const int64_t rows = task_queries(s), parts = ceil_div(s.queries, rows);
   ForwardTiles<kTerms> tiles(s, rows);
-  Carver needed{nullptr};
-  tiles.carve(needed);
-  const int64_t bytes = bytes_of(needed, heads::ForwardSpace<float>(nullptr, s).size);
+  const int64_t bytes = most(bytes_to_carve([&](Carver& carver) { tiles.carve(carver); }),
+                             heads::space_bytes<heads::ForwardSpace, float>(s));
   const int64_t work = least(s.queries, rows) * s.keys * (heads::kWeightCost + s.depth + s.width) / 32;
   parallel_items(context, s.count * parts, task_grain(work), [&](int64_t item, int thread) {
     const int64_t head = item / parts, first = item % parts * rows, last = least(s.queries, first + rows);
@@ -70,8 +64,7 @@ void run_attention(const Command& command, Context& context, const Sizes& s) {
     own.carve(carver);
     if (attend_in_tiles<Unit, kTerms>(command, s, {head, first, last - first}, own)) return;
     for (int64_t i = first; i < last; i += heads::kTaskQueries) {
-      heads::attend(command, s, {head, i, least(heads::kTaskQueries, last - i)},
-                    reinterpret_cast<float*>(memory));
+      heads::attend<float>(command, s, {head, i, least(heads::kTaskQueries, last - i)}, memory);
     }
   });
 }
@@ -88,9 +81,8 @@ bool pull_in_tiles(const Command& command, const Sizes& s, int64_t head, const B
 template <class Unit, int kTerms>
 void run_attention_grad(const Command& command, Context& context, const Sizes& s) {
   BackwardTiles<kTerms> tiles(s);
-  Carver needed{nullptr};
-  tiles.carve(needed, s);
-  const int64_t bytes = bytes_of(needed, heads::BackwardSpace<float>(nullptr, s).size);
+  const int64_t bytes = most(bytes_to_carve([&](Carver& carver) { tiles.carve(carver, s); }),
+                             heads::space_bytes<heads::BackwardSpace, float>(s));
   const int64_t work = s.queries * s.keys * (heads::kWeightCost + s.depth + s.width) / 12;
   parallel_items(context, s.count, task_grain(work), [&](int64_t head, int thread) {
     char* memory = context.scratch<char>(thread, bytes);
@@ -98,7 +90,7 @@ void run_attention_grad(const Command& command, Context& context, const Sizes& s
     Carver carver{memory};
     own.carve(carver, s);
     if (pull_in_tiles<Unit, kTerms>(command, s, head, own)) return;
-    heads::pull(command, s, head, reinterpret_cast<float*>(memory));
+    heads::pull<float>(command, s, head, memory);
   });
 }
 

@@ -88,14 +88,10 @@ template <class Memory, class Plan, class F>
 bool with_memory(stream::Context& context, const Plan& plan, F&& run) {
   Memory memory;
   bool* finite = nullptr;
-  const auto carve = [&](Carver& carver) {
+  carve_scratch(context, [&](Carver& carver) {
     memory.carve(carver, plan, context.threads());
     finite = carver.take<bool>(context.threads());
-  };
-  Carver needed{nullptr};
-  carve(needed);
-  Carver carver{context.scratch<char>(0, needed.used)};
-  carve(carver);
+  });
   return run(memory, finite);
 }
 

@@ -7,7 +7,7 @@
 
 #include "kernels/cpu/amx_rows.h"
 #include "kernels/cpu/attention_steps.h"
-#include "kernels/cpu/widen.h"
+#include "kernels/cpu/carver.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -113,20 +113,31 @@ struct ForwardTiles {
   }
 };
 
-template <class Unit, int kTerms>
-class TileForward {
+// The unit in use, and whether what passed through it was finite.
+template <class Unit>
+class TileUse {
  public:
-  static constexpr int64_t kQueries = kBand;
-
-  TileForward(const Sizes& s, const heads::ForwardMatrices<float>& m, const ForwardTiles<kTerms>& space)
-      : s_(s), m_(m), space_(space) {
-    unit_.begin();
-  }
   // Whether all that was read and made is finite. Ends the use of the unit.
   bool end() {
     unit_.end();
     return finite_;
   }
+
+ protected:
+  TileUse() { unit_.begin(); }
+  HEBB_INLINE void note(bool finite) { finite_ = finite_ && finite; }
+
+  Unit unit_;
+  bool finite_ = true;
+};
+
+template <class Unit, int kTerms>
+class TileForward : public TileUse<Unit> {
+ public:
+  static constexpr int64_t kQueries = kBand;
+
+  TileForward(const Sizes& s, const heads::ForwardMatrices<float>& m, const ForwardTiles<kTerms>& space)
+      : s_(s), m_(m), space_(space) {}
 
   void take_queries(int64_t first, int64_t rows) {
     first_ = first;
@@ -159,14 +170,12 @@ class TileForward {
   }
 
  private:
-  HEBB_INLINE void note(bool finite) { finite_ = finite_ && finite; }
+  using TileUse<Unit>::note, TileUse<Unit>::unit_, TileUse<Unit>::finite_;
 
   const Sizes& s_;
   const heads::ForwardMatrices<float>& m_;
   const ForwardTiles<kTerms>& space_;
-  Unit unit_;
   int64_t first_ = 0;
-  bool finite_ = true;
 };
 
 // Queries whose terms and those of their gradients are kept while keys pass.
@@ -219,18 +228,12 @@ struct BackwardTiles {
 };
 
 template <class Unit, int kTerms>
-class TileBackward {
+class TileBackward : public TileUse<Unit> {
  public:
   static constexpr int64_t kQueries = kBand, kGroup = kGroupQueries, kSpan = kSpanQueries;
 
   TileBackward(const Sizes& s, const heads::BackwardMatrices<float>& m, const BackwardTiles<kTerms>& space)
-      : s_(s), m_(m), space_(space) {
-    unit_.begin();
-  }
-  bool end() {
-    unit_.end();
-    return finite_;
-  }
+      : s_(s), m_(m), space_(space) {}
 
   void take_queries(int64_t first, int64_t rows) {
     first_ = first;
@@ -290,14 +293,12 @@ class TileBackward {
   }
 
  private:
-  HEBB_INLINE void note(bool finite) { finite_ = finite_ && finite; }
+  using TileUse<Unit>::note, TileUse<Unit>::unit_, TileUse<Unit>::finite_;
 
   const Sizes& s_;
   const heads::BackwardMatrices<float>& m_;
   const BackwardTiles<kTerms>& space_;
-  Unit unit_;
   int64_t first_ = 0;
-  bool finite_ = true;
 };
 
 }  // namespace amx

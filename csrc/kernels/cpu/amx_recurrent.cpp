@@ -8,8 +8,8 @@
 #if defined(__AVX512F__)
 
 #include "kernels/cpu/amx_tiles.h"
+#include "kernels/cpu/carver.h"
 #include "kernels/cpu/recurrent_steps.h"
-#include "kernels/cpu/widen.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -38,10 +38,7 @@ class TileProduct {
         batch_(batch),
         stride_(state_stride<float>(depth_)),
         items_(steps() * kDepth + (steps() % 16 == 0 ? kDepth : 0)) {
-    Carver needed{nullptr};
-    carve(needed);
-    Carver carver{context.scratch<char>(0, needed.used)};
-    carve(carver);
+    carve_scratch(context, [&](Carver& carver) { carve(carver); });
     pack(context, weight.as<const float>(), view);
   }
 

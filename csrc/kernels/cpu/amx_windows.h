@@ -8,9 +8,9 @@
 #pragma once
 
 #include "kernels/cpu/amx_tiles.h"
+#include "kernels/cpu/carver.h"
 #include "kernels/cpu/conv_forward.h"
 #include "kernels/cpu/gemm_core.h"
-#include "kernels/cpu/widen.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {

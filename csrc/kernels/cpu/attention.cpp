@@ -14,12 +14,12 @@ template <class T>
 void run_attention(const Command& command, Context& context) {
   const Sizes s(command[2], command[4], command.param<AttentionParams>());
   const int64_t parts = ceil_div(s.queries, kTaskQueries);
-  const int64_t size = ForwardSpace<T>(nullptr, s).size;
+  const int64_t bytes = space_bytes<ForwardSpace, T>(s);
   const int64_t work = least(s.queries, kTaskQueries) * s.keys * (kWeightCost + s.depth + s.width) / 8;
   parallel_items(context, s.count * parts, task_grain(work), [&](int64_t item, int thread) {
     const int64_t first = item % parts * kTaskQueries;
-    attend(command, s, {item / parts, first, least(kTaskQueries, s.queries - first)},
-           context.scratch<T>(thread, size));
+    attend<T>(command, s, {item / parts, first, least(kTaskQueries, s.queries - first)},
+              context.scratch<char>(thread, bytes));
   });
 }
 
@@ -31,10 +31,11 @@ void attention_kernel(const Command& command, Context& context) {
 template <class T>
 void run_attention_grad(const Command& command, Context& context) {
   const Sizes s(command[3], command[5], command.param<AttentionParams>());
-  const int64_t size = BackwardSpace<T>(nullptr, s).size;
+  const int64_t bytes = space_bytes<BackwardSpace, T>(s);
   const int64_t work = s.queries * s.keys * (kWeightCost + s.depth + s.width) / 3;
-  parallel_items(context, s.count, task_grain(work),
-                 [&](int64_t head, int thread) { pull(command, s, head, context.scratch<T>(thread, size)); });
+  parallel_items(context, s.count, task_grain(work), [&](int64_t head, int thread) {
+    pull<T>(command, s, head, context.scratch<char>(thread, bytes));
+  });
 }
 
 void attention_grad_kernel(const Command& command, Context& context) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cpu/attention_steps.h"
+#include "kernels/cpu/carver.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -14,19 +15,16 @@ template <class T>
 struct ForwardSpace {
   T *keys, *keys_turned, *values, *queries, *scores, *products;
   Running<T>* running;
-  int64_t size;
 
-  ForwardSpace(T* memory, const Sizes& s) {
+  void carve(Carver& carver, const Sizes& s) {
     const int64_t block = least(kKeys, s.keys);
-    Carver<T> carver{memory};
-    keys = carver.take(block * s.depth);
-    keys_turned = carver.take(rounded_up<T>(block) * s.depth + tile::kSlack);
-    values = carver.take(block * s.width);
-    queries = carver.take(kQueries * s.depth);
-    scores = carver.take(kQueries * kScoreLine<T>);
-    running = reinterpret_cast<Running<T>*>(carver.take(2 * kTaskQueries));
-    products = carver.take(most(product_space<T>(kKeys, s.depth), product_space<T>(s.width, kKeys)));
-    size = carver.used;
+    keys = carver.take<T>(block * s.depth);
+    keys_turned = carver.take<T>(rounded_up<T>(block) * s.depth + tile::kSlack);
+    values = carver.take<T>(block * s.width);
+    queries = carver.take<T>(kQueries * s.depth);
+    scores = carver.take<T>(kQueries * kScoreLine<T>);
+    running = carver.take<Running<T>>(kTaskQueries);
+    products = carver.take<T>(most(product_space<T>(kKeys, s.depth), product_space<T>(s.width, kKeys)));
   }
 };
 
@@ -78,23 +76,20 @@ template <class T>
 struct BackwardSpace {
   T *keys, *keys_turned, *values_turned, *queries, *weights, *dscores, *products;
   DeltaSpace<T> deltas;
-  int64_t size;
 
-  BackwardSpace(T* memory, const Sizes& s) {
+  void carve(Carver& carver, const Sizes& s) {
     const int64_t block = least(kKeys, s.keys), line = rounded_up<T>(block);
-    Carver<T> carver{memory};
-    keys = carver.take(block * most(s.depth, s.width));
-    keys_turned = carver.take(line * s.depth + tile::kSlack);
-    values_turned = carver.take(line * s.width + tile::kSlack);
-    queries = carver.take(kQueries * s.depth);
-    deltas.y = carver.take(kQueries * s.width);
-    deltas.dy = carver.take(kQueries * s.width);
-    weights = carver.take(kQueries * kScoreLine<T>);
-    dscores = carver.take(kQueries * kScoreLine<T>);
-    deltas.deltas = carver.take(s.queries);
+    keys = carver.take<T>(block * most(s.depth, s.width));
+    keys_turned = carver.take<T>(line * s.depth + tile::kSlack);
+    values_turned = carver.take<T>(line * s.width + tile::kSlack);
+    queries = carver.take<T>(kQueries * s.depth);
+    deltas.y = carver.take<T>(kQueries * s.width);
+    deltas.dy = carver.take<T>(kQueries * s.width);
+    weights = carver.take<T>(kQueries * kScoreLine<T>);
+    dscores = carver.take<T>(kQueries * kScoreLine<T>);
+    deltas.deltas = carver.take<T>(s.queries);
     const int64_t wide = most(s.depth, s.width);
-    products = carver.take(most(product_space<T>(kKeys, wide), product_space<T>(wide, kKeys)));
-    size = carver.used;
+    products = carver.take<T>(most(product_space<T>(kKeys, wide), product_space<T>(wide, kKeys)));
   }
 };
 
@@ -176,10 +171,18 @@ struct PanelBackward {
   void multiply(const Block<T>& product) const { tile::multiply_on_thread(space.products, product); }
 };
 
+// Bytes of memory for attend() and pull().
+template <template <class> class Space, class T>
+int64_t space_bytes(const Sizes& s) {
+  return bytes_to_carve([&](Carver& carver) { Space<T>().carve(carver, s); });
+}
+
 // At most kTaskQueries queries; memory of ForwardSpace.
 template <class T>
-void attend(const stream::Command& command, const Sizes& s, const Part& part, T* memory) {
-  const ForwardSpace<T> space(memory, s);
+void attend(const stream::Command& command, const Sizes& s, const Part& part, char* memory) {
+  ForwardSpace<T> space;
+  Carver carver{memory};
+  space.carve(carver, s);
   const ForwardMatrices<T> m(command, part.head);
   const PanelForward<T> product{s, m, space};
   const Forward<T, const PanelForward<T>> forward{s, m, space.running, product};
@@ -188,8 +191,10 @@ void attend(const stream::Command& command, const Sizes& s, const Part& part, T*
 
 // The gradients of one head; memory of BackwardSpace.
 template <class T>
-void pull(const stream::Command& command, const Sizes& s, int64_t head, T* memory) {
-  const BackwardSpace<T> space(memory, s);
+void pull(const stream::Command& command, const Sizes& s, int64_t head, char* memory) {
+  BackwardSpace<T> space;
+  Carver carver{memory};
+  space.carve(carver, s);
   const BackwardMatrices<T> m(command, head);
   const PanelBackward<T> product{s, m, space};
   const Backward<T, const PanelBackward<T>> backward{s, m, space.deltas, product};

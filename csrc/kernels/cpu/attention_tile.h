@@ -149,20 +149,6 @@ int64_t product_space(int64_t n, int64_t k) {
   return tile::thread_space(Block<T>{1, n, k, {nullptr, 0, 0}, {nullptr, 0, 0}, {nullptr, 0}, {}});
 }
 
-// Hands out parts of a thread's memory, each on a cache line of its own. Without memory it only counts.
-template <class T>
-struct Carver {
-  T* memory;
-  int64_t used = 0;
-
-  T* take(int64_t count) {
-    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
-    T* part = memory ? memory + used : nullptr;
-    used += ceil_div(count, kLine) * kLine;
-    return part;
-  }
-};
-
 }  // namespace heads
 }  // namespace
 }  // namespace hebb::kernels::HEBB_ISA

@@ -1,6 +1,7 @@
 // Convolution on the CPU: three commands over the correlation, weight sum and depthwise kernels.
 #include "kernels/conv.h"
 
+#include "kernels/cpu/carver.h"
 #include "kernels/cpu/conv_depthwise.h"
 #include "kernels/cpu/conv_input.h"
 #include "kernels/cpu/conv_weight.h"
@@ -166,10 +167,7 @@ void execute(const stream::Command& command, stream::Context& context) {
       operands[i] = converted(i) ? carver.take<T>(command[i].size()) : command[i].as<T>();
     job.carve(carver, context.threads());
   };
-  Carver needed{nullptr};
-  carve(needed);
-  Carver memory{context.scratch<char>(0, needed.used)};
-  carve(memory);
+  carve_scratch(context, carve);
   if constexpr (sizeof(T) == sizeof(float)) {
     if (half) {
       for (int i = 1; i < command.own_operands(); ++i) {

@@ -2,10 +2,10 @@
 // few.
 #pragma once
 
+#include "kernels/cpu/carver.h"
 #include "kernels/cpu/conv_depthwise.h"
 #include "kernels/cpu/conv_geometry.h"
 #include "kernels/cpu/conv_rows.h"
-#include "kernels/cpu/widen.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {

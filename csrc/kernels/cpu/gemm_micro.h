@@ -100,7 +100,8 @@ inline constexpr MicroTable<T, kAcross> kMicro =
 
 template <class T>
 HEBB_INLINE Micro<T> micro_of(bool across, int rows, int vectors) {
-  return across ? kMicro<T, true>.entry[rows - 1][vectors - 1] : kMicro<T, false>.entry[rows - 1][vectors - 1];
+  return across ? kMicro<T, true>.entry[rows - 1][vectors - 1]
+                : kMicro<T, false>.entry[rows - 1][vectors - 1];
 }
 
 }  // namespace tile

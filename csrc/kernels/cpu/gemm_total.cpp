@@ -67,8 +67,14 @@ class Group {
   void add(const Plain<T>& product) {
     products_[count_] = product;
     rows_[count_] = a_ + bands_ * (kTileRows * depth_ + count_ * kSlack);
-    blocks_[count_] = {area_.column, area_.columns, 0, product.k, true, true,
-                       reads_in_place(product.b, area_.rows), b_ + panels_ * kTileColumns<T> * depth_};
+    blocks_[count_] = {area_.column,
+                       area_.columns,
+                       0,
+                       product.k,
+                       true,
+                       true,
+                       reads_in_place(product.b, area_.rows),
+                       b_ + panels_ * kTileColumns<T> * depth_};
     ++count_;
     depth_ += product.k;
   }
@@ -77,7 +83,8 @@ class Group {
   int64_t packings() const { return row_parts() + column_parts(); }
   void pack(int64_t task) const {
     if (task < row_parts()) return pack_rows(task * kPartBands);
-    const int64_t first = (task - row_parts()) * kPartPanels<T>, last = least(first + kPartPanels<T>, panels_);
+    const int64_t first = (task - row_parts()) * kPartPanels<T>,
+                  last = least(first + kPartPanels<T>, panels_);
     for (int i = 0; i < count_; ++i)
       for (int64_t panel = first; panel < last; ++panel) pack_panel(products_[i], blocks_[i], panel);
   }
@@ -89,8 +96,7 @@ class Group {
     for (int64_t j = row; j < row_end; ++j) {
       const Rows band = band_at(j);
       Panel<T> a[kGroup];
-      for (int i = 0; i < count_; ++i)
-        a[i] = products_[i].a.panel_at(room(i, j), band.first, band.count, 0);
+      for (int i = 0; i < count_; ++i) a[i] = products_[i].a.panel_at(room(i, j), band.first, band.count, 0);
       for (int64_t panel = first; panel < last; ++panel) add_up(band, a, panel);
     }
   }
@@ -138,8 +144,8 @@ class Group {
       const PanelRows<T> b = panel_rows(products_[i].b, blocks_[i], panel);
       const bool across = a[i].row_stride == 1;
       const Strip<T> strip{
-          a[i].data, across ? a[i].k_stride : a[i].row_stride, b.data, b.step, products_[i].k, to,
-          products_[i].epilogue.accumulate};
+          a[i].data, across ? a[i].k_stride : a[i].row_stride, b.data, b.step, products_[i].k,
+          to,        products_[i].epilogue.accumulate};
       micro_of<T>(across, band.count, vectors)(strip);
     }
     if (whole) return;

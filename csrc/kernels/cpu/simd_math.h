@@ -143,10 +143,9 @@ struct NormalParts {
 // Within 1.3e-7. Below zero it is within 2e-5 of itself too, where it is 1e-9 or more.
 HEBB_INLINE NormalParts<float> normal_parts(V<float> x) {
   // What lies beyond z >= 0, over exp(-z^2 / 2), in z - 1.5; fitted up to z = 6. From 14 on the hump is 0.
-  constexpr float kTail[] = {0.20578068f,    -0.090271898f,   0.035185762f,   -0.012494373f, 0.0041134963f,
-                             -0.0012700314f, 0.00036622904f,  -9.9173289e-05f, 2.7158803e-05f,
-                             -7.759746e-06f, 1.9381657e-06f, -3.3762075e-07f, 3.4095539e-08f,
-                             -1.4813401e-09f};
+  constexpr float kTail[] = {0.20578068f,    -0.090271898f,   0.035185762f,    -0.012494373f,  0.0041134963f,
+                             -0.0012700314f, 0.00036622904f,  -9.9173289e-05f, 2.7158803e-05f, -7.759746e-06f,
+                             1.9381657e-06f, -3.3762075e-07f, 3.4095539e-08f,  -1.4813401e-09f};
   const V<float> hump = exp(V<float>(-0.5f) * x * x);
   const V<float> tail = hump * polynomial(fast_min(V<float>(14.0f), abs(x)) - V<float>(1.5f), kTail);
   return {select(x < V<float>(0.0f), tail, V<float>(1.0f) - tail), hump};

@@ -31,18 +31,5 @@ inline void narrow(stream::Context& context, const float* from, const stream::Op
   convert(context, to.data, to.dtype, from, DType::kF32, to.size());
 }
 
-// Cuts one block of scratch memory into aligned pieces; with no memory it counts what they need.
-struct Carver {
-  char* memory;
-  int64_t used = 0;
-
-  template <class T>
-  HEBB_INLINE T* take(int64_t count) {
-    T* piece = reinterpret_cast<T*>(memory ? memory + used : nullptr);
-    used += (count * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
-    return piece;
-  }
-};
-
 }  // namespace
 }  // namespace hebb::kernels::HEBB_ISA

@@ -1,8 +1,8 @@
 // Convolution by Winograd's tiles as jobs of conv.cpp, and where they take the place of the direct kernels.
 #pragma once
 
+#include "kernels/cpu/carver.h"
 #include "kernels/cpu/conv_geometry.h"
-#include "kernels/cpu/widen.h"
 #include "kernels/cpu/winograd_correlate.h"
 #include "kernels/cpu/winograd_weight.h"
 
