@@ -17,8 +17,7 @@ const row = (...cells) =>
   cells.map((cell, i) => String(cell).padStart([22, 6, 8, 8, 9, 9, 9][i] ?? 9)).join('');
 
 function print(result) {
-  const letters = (result.transposed ? 't' : '') + (result.transposedA ? 'a' : '') + (result.packed ? 'p' : '') + (result.cold ? 'c' : '');
-  const shape = `${result.m}x${result.n}x${result.k}${letters && `:${letters}`}`;
+  const shape = `${result.m}x${result.n}x${result.k}${result.letters && `:${result.letters}`}`;
   const percent = `${(100 * result.fraction).toFixed(1)} %`;
   const rates = [result.gflops, result.medianGflops, result.peakGflops].map(rate => rate.toFixed(1));
   console.log(row(shape, result.dtype, result.isa, result.threads, ...rates) + percent.padStart(10));

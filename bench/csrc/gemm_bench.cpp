@@ -5,20 +5,24 @@
 //
 // A shape is MxNxK, or MxNxK: and letters: t where B is transposed, as in a linear layer, a where A is, as in
 // the gradient of its weight, p where B was packed before, as a compiled step does with weights, c where the
-// operands are in no cache before each call.
+// operands are in no cache before each call; and on a tile unit b for precision bf16, h for high, s for f32 as
+// sums of three terms. The peak of these is the unit's, over the products that each takes: 1, 3 and 6.
 //
-// Prints one JSON object a line: {m, n, k, dtype, transposed, transposedA, packed, cold, isa, threads, gflops,
-// peakGflops, fraction, medianGflops, samples}.
+// Prints one JSON object a line: {m, n, k, dtype, letters, isa, threads, gflops, peakGflops, fraction,
+// medianGflops, samples}.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/storage.h"
 #include "device/cpu/isa.h"
+#include "device/cpu/pages.h"
 #include "device/cpu/pool.h"
 #include "kernels/fill.h"
 #include "kernels/gemm.h"
@@ -34,6 +38,7 @@ double fma_peak(int64_t rounds);
 }
 namespace avx512 {
 double fma_peak(int64_t rounds);
+double tile_peak(int64_t rounds);
 }
 #else
 namespace neon {
@@ -49,47 +54,55 @@ using namespace hebb;
 struct ShapeSpec {
   int64_t m, n, k;
   DType dtype;
-  bool transposed;
-  bool transposed_a = false;
-  bool packed = false;
-  bool cold = false;
+  std::string letters;
+
+  bool has(char letter) const { return letters.find(letter) != std::string::npos; }
+  int64_t precision() const {
+    return has('b') ? kernels::kPrecisionBf16 : has('h') ? kernels::kPrecisionHigh : kernels::kPrecisionF32;
+  }
+  // Products of tiles for each of the matrices; 0 where the unit is not asked for.
+  int terms() const { return has('b') ? 1 : has('h') ? 3 : has('s') ? 6 : 0; }
 };
 
 double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-double fma_peak(stream::Isa isa, int64_t rounds) {
+double register_peak(stream::Isa isa, bool tiles, int64_t rounds) {
 #if defined(__x86_64__)
-  if (isa == stream::Isa::kAvx512) return kernels::avx512::fma_peak(rounds);
+  if (isa == stream::Isa::kAmx && tiles) return kernels::avx512::tile_peak(rounds);
+  if (isa >= stream::Isa::kAvx512) return kernels::avx512::fma_peak(rounds);
   if (isa == stream::Isa::kAvx2) return kernels::avx2::fma_peak(rounds);
   return kernels::v2::fma_peak(rounds);
 #else
-  static_cast<void>(isa);
+  static_cast<void>(isa), static_cast<void>(tiles);
   return kernels::neon::fma_peak(rounds);
 #endif
 }
 
 // GFLOP/s of all threads together, in pieces small enough that a late thread costs little.
-double measure_peak(stream::Isa isa, stream::Context& context) {
+double measure_peak(stream::Isa isa, bool tiles, stream::Context& context) {
   constexpr int64_t kPieces = 64, kRounds = 1000;
   std::vector<double> work(static_cast<size_t>(kPieces));
   const double start = seconds();
-  context.parallel(kPieces,
-                   [&](int64_t task, int) { work[static_cast<size_t>(task)] = fma_peak(isa, kRounds); });
+  context.parallel(kPieces, [&](int64_t task, int) {
+    work[static_cast<size_t>(task)] = register_peak(isa, tiles, kRounds);
+  });
   const double time = seconds() - start;
   double total = 0;
   for (double piece : work) total += piece;
   return total / time * 1e-9;
 }
 
-// Aligned memory with small varying values, never denormal.
+// Memory as tensors have it, in huge pages, with small varying values, never denormal.
 class Matrix {
  public:
   Matrix(DType dtype, int64_t rows, int64_t columns) {
     const int64_t count = rows * columns;
     const size_t bytes = static_cast<size_t>(count * item_size(dtype));
-    block_.data = std::aligned_alloc(64, (bytes + 127) / 64 * 64);
+    bytes_ = (bytes + cpu::kHugePage) / cpu::kHugePage * cpu::kHugePage;
+    block_.data = cpu::map_pages(bytes_);
+    if (block_.data == nullptr) std::abort();
     operand_.data = block_.data;
     operand_.block = &block_;
     operand_.dtype = dtype;
@@ -98,7 +111,7 @@ class Matrix {
     operand_.strides[0] = columns, operand_.strides[1] = 1;
     for (int64_t i = 0; i < count; ++i) set(i, static_cast<float>(i % 17) / 16.0f - 0.5f);
   }
-  ~Matrix() { std::free(block_.data); }
+  ~Matrix() { cpu::unmap_pages(block_.data, bytes_); }
   Matrix(const Matrix&) = delete;
   Matrix& operator=(const Matrix&) = delete;
 
@@ -126,6 +139,7 @@ class Matrix {
     }
   }
 
+  size_t bytes_;
   Block block_;
   stream::Operand operand_;
 };
@@ -171,20 +185,21 @@ double median(std::vector<double> values) {
 }
 
 void measure(const ShapeSpec& shape, stream::Isa isa, stream::Context& context, double budget) {
-  const Matrix a(shape.dtype, shape.transposed_a ? shape.k : shape.m,
-                 shape.transposed_a ? shape.m : shape.k);
+  const bool t = shape.has('t'), a_across = shape.has('a'), cold = shape.has('c');
+  const Matrix a(shape.dtype, a_across ? shape.k : shape.m, a_across ? shape.m : shape.k);
   const Matrix c(shape.dtype, shape.m, shape.n);
-  const Matrix b(shape.dtype, shape.transposed ? shape.n : shape.k, shape.transposed ? shape.k : shape.n);
-  stream::Operand operands[] = {c.operand(stream::Role::kOut), a.operand(stream::Role::kIn, shape.transposed_a),
-                                      b.operand(stream::Role::kIn, shape.transposed)};
+  const Matrix b(shape.dtype, t ? shape.n : shape.k, t ? shape.k : shape.n);
+  stream::Operand operands[] = {c.operand(stream::Role::kOut), a.operand(stream::Role::kIn, a_across),
+                                b.operand(stream::Role::kIn, t)};
   stream::Command command;
   command.slot = &kernels::gemm;
   command.operand_count = 3;
   command.operands = operands;
-  const kernels::GemmParams params{kernels::kActivationNone, false};
+  const kernels::GemmParams params{kernels::kActivationNone, false, shape.precision(),
+                                   shape.has('s') ? kernels::kGemmTiles : kernels::kGemmByShape};
   std::memcpy(command.params, &params, sizeof params);
   std::unique_ptr<PackedRight> packed;
-  if (shape.packed) packed = std::make_unique<PackedRight>(command, operands, context);
+  if (shape.has('p')) packed = std::make_unique<PackedRight>(command, operands, context);
   const double flops =
       2.0 * static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
   const auto time_calls = [&](int calls) {
@@ -194,63 +209,54 @@ void measure(const ShapeSpec& shape, stream::Isa isa, stream::Context& context, 
   };
   time_calls(1);
   // Several calls a sample, so that the clock's resolution does not show.
-  const int calls = shape.cold ? 1 : std::max(1, static_cast<int>(500e-6 / time_calls(1)));
+  const int calls = cold ? 1 : std::max(1, static_cast<int>(500e-6 / time_calls(1)));
+  const int terms = isa == stream::Isa::kAmx ? shape.terms() : 0;
   std::vector<double> rates, peaks;
   const double end = seconds() + budget;
   while (seconds() < end || rates.size() < 5) {
-    peaks.push_back(measure_peak(isa, context));
-    if (shape.cold) empty_caches(context);
+    peaks.push_back(measure_peak(isa, terms > 0, context));
+    if (cold) empty_caches(context);
     rates.push_back(flops / time_calls(calls) * 1e-9);
   }
   const double best = *std::max_element(rates.begin(), rates.end());
-  const double peak = *std::max_element(peaks.begin(), peaks.end()) / (shape.dtype == DType::kF64 ? 2 : 1);
+  const double peak = *std::max_element(peaks.begin(), peaks.end()) / (shape.dtype == DType::kF64 ? 2 : 1) /
+                      std::max(1, terms);
   std::printf(
-      "{\"m\":%ld,\"n\":%ld,\"k\":%ld,\"dtype\":\"%s\",\"transposed\":%s,\"transposedA\":%s,\"packed\":%s,\"cold\":%s,"
-      "\"isa\":\"%s\",\"threads\":%d,"
+      "{\"m\":%ld,\"n\":%ld,\"k\":%ld,\"dtype\":\"%s\",\"letters\":\"%s\",\"isa\":\"%s\",\"threads\":%d,"
       "\"gflops\":%.2f,\"peakGflops\":%.2f,\"fraction\":%.4f,\"medianGflops\":%.2f,\"samples\":%zu}\n",
       static_cast<long>(shape.m), static_cast<long>(shape.n), static_cast<long>(shape.k),
-      dtype_name(shape.dtype), shape.transposed ? "true" : "false", shape.transposed_a ? "true" : "false",
-      shape.packed ? "true" : "false", shape.cold ? "true" : "false", cpu::isa_name(isa), context.threads(), best, peak, best / peak,
-      median(rates), rates.size());
+      dtype_name(shape.dtype), shape.letters.c_str(), cpu::isa_name(isa), context.threads(), best, peak,
+      best / peak, median(rates), rates.size());
   std::fflush(stdout);
 }
 
-std::vector<ShapeSpec> grid() {
-  const DType f32 = DType::kF32;
-  return {
-      {64, 64, 64, f32, false},
-      {128, 128, 128, f32, false},
-      {256, 256, 256, f32, false},
-      {512, 512, 512, f32, false},
-      {1024, 1024, 1024, f32, false},
-      {64, 64, 64, f32, true, false, true},
-      {128, 128, 128, f32, true, false, true},
-      {256, 256, 256, f32, true, false, true},
-      {512, 512, 512, f32, true, false, true},
-      {1024, 1024, 1024, f32, true, false, true},
-      {1024, 1024, 1024, f32, true},
-      {128, 256, 784, f32, true},
-      {128, 784, 256, f32, false},
-      {256, 784, 128, f32, false},
-      {128, 10, 128, f32, true},
-      {128, 1, 256, f32, true},
-      {1, 1024, 1024, f32, true},
-      {1, 1024, 1024, f32, false},
-      {4096, 16, 150, f32, false},
-      {4096, 64, 576, f32, false},
-      {64, 576, 4096, f32, false},
-      {512, 512, 512, DType::kF64, false},
-      {512, 512, 512, DType::kBF16, false},
+std::vector<ShapeSpec> grid(stream::Isa isa) {
+  std::vector<ShapeSpec> shapes;
+  for (int64_t n : {64, 128, 256, 512, 1024}) {
+    shapes.push_back({n, n, n, DType::kF32, ""});
+    shapes.push_back({n, n, n, DType::kF32, "tp"});
+    if (isa != stream::Isa::kAmx || n < 256) continue;
+    for (const char* letters : {"tpb", "tph", "tps"}) shapes.push_back({n, n, n, DType::kF32, letters});
+  }
+  const ShapeSpec others[] = {
+      {1024, 1024, 1024, DType::kF32, "t"}, {128, 256, 784, DType::kF32, "t"},
+      {128, 784, 256, DType::kF32, ""},     {256, 784, 128, DType::kF32, ""},
+      {128, 10, 128, DType::kF32, "t"},     {128, 1, 256, DType::kF32, "t"},
+      {1, 1024, 1024, DType::kF32, "t"},    {1, 1024, 1024, DType::kF32, ""},
+      {4096, 16, 150, DType::kF32, ""},     {4096, 64, 576, DType::kF32, ""},
+      {64, 576, 4096, DType::kF32, ""},     {512, 512, 512, DType::kF64, ""},
+      {512, 512, 512, DType::kBF16, ""},
   };
+  shapes.insert(shapes.end(), std::begin(others), std::end(others));
+  return shapes;
 }
 
 bool parse_shape(const char* text, ShapeSpec* shape) {
   long m, n, k;
-  char marks[5] = "";
-  const int read = std::sscanf(text, "%ldx%ldx%ld:%4[tapc]", &m, &n, &k, marks);
+  char letters[8] = "";
+  const int read = std::sscanf(text, "%ldx%ldx%ld:%7[tapcbhs]", &m, &n, &k, letters);
   if (read < 3 || m < 1 || n < 1 || k < 1) return false;
-  const auto has = [&](char mark) { return std::strchr(marks, mark) != nullptr; };
-  *shape = {m, n, k, DType::kF32, has('t'), has('a'), has('p'), has('c')};
+  *shape = {m, n, k, DType::kF32, letters};
   return true;
 }
 
@@ -260,16 +266,16 @@ int main(int argc, char** argv) {
   stream::Isa isa;
   if (argc < 3 || !cpu::parse_isa(argv[1], &isa) || !cpu::supports(isa) || std::atoi(argv[2]) < 1) {
     std::fprintf(stderr,
-                 "usage: gemm_bench ISA THREADS [SECONDS [MxNxK[:t]...]]; instruction sets here: %s\n",
+                 "usage: gemm_bench ISA THREADS [SECONDS [MxNxK[:LETTERS]...]]; instruction sets here: %s\n",
                  cpu::supported_isas().c_str());
     return 2;
   }
   const double budget = argc > 3 ? std::atof(argv[3]) : 0.2;
-  std::vector<ShapeSpec> shapes = argc > 4 ? std::vector<ShapeSpec>{} : grid();
+  std::vector<ShapeSpec> shapes = argc > 4 ? std::vector<ShapeSpec>{} : grid(isa);
   for (int i = 4; i < argc; ++i) {
     ShapeSpec shape{};
     if (!parse_shape(argv[i], &shape)) {
-      std::fprintf(stderr, "gemm_bench: %s is no shape; write MxNxK, or MxNxK: and letters of tapc\n", argv[i]);
+      std::fprintf(stderr, "gemm_bench: %s is no shape; write MxNxK, or MxNxK: and letters of tapcbhs\n", argv[i]);
       return 2;
     }
     shapes.push_back(shape);
