@@ -25,10 +25,11 @@ namespace hebb::kernels::HEBB_ISA {
 namespace {
 namespace tile {
 
-// A packed block of B, kBlockK x kBlockN, stays in the L2 cache while panels of A (in L1) pass over it.
+// A packed block of B, kBlockK x kBlockN, stays in the L2 cache while panels of A (in L1) pass over it: half a
+// megabyte, since A and C pass through that cache too, and another thread of the core may share it.
 inline constexpr int64_t kBlockK = 512;
 template <class T>
-inline constexpr int64_t kBlockN = 2048 / sizeof(T);
+inline constexpr int64_t kBlockN = 1024 / sizeof(T);
 // Multiply-adds below which a second thread costs more than it saves (about 3 us of work).
 inline constexpr int64_t kSerialWork = sizeof(V<float>) * 4096;
 // Storing an element of C takes as long as this many multiply-adds, and so does packing one of A or B.

@@ -69,11 +69,11 @@ inline constexpr bool kMayBeThin = false;
 template <class T>
 inline constexpr bool kMayBeThin<Plain<T>> = true;
 
-// Whether rows are final as a whole: only then is a panel of them one run of memory. A tile program over
-// shorter runs takes longer than over all of the result later.
+// Whether rows are final in pieces so long that an epilogue may follow them: where there are more, a tile
+// program over each of them takes longer than one over all of the result later.
 template <class T>
-bool has_whole_rows(int64_t n) {
-  return n <= kBlockN<T>;
+bool has_long_rows(int64_t n) {
+  return n <= 2 * kBlockN<T>;
 }
 
 // Matrix `index`, on one thread.
@@ -84,7 +84,7 @@ void multiply_alone(const Batch& batch, const P& p, T* space, const TileEpilogue
   if constexpr (kMayBeThin<P>) {
     if (multiply_if_thin(p)) return follow(thread, 0, batch.m, 0, batch.n);
   }
-  if (!has_whole_rows<T>(p.n)) {
+  if (!has_long_rows<T>(p.n)) {
     multiply_on_thread(space, p);
     return follow(thread, 0, batch.m, 0, batch.n);
   }
@@ -102,7 +102,7 @@ void multiply_shared(stream::Context& context, const Batch& batch, const P& p, c
   if constexpr (kMayBeThin<P>) done = multiply_if_thin(context, p);
   if (!done) {
     const Grid grid = grid_of(context, p);
-    if (epilogue && grid.columns == 1 && has_whole_rows<T>(p.n))
+    if (epilogue && grid.columns == 1 && has_long_rows<T>(p.n))
       return multiply(context, p, grid, static_cast<T*>(nullptr), follow);
     multiply(context, p, grid);
   }
