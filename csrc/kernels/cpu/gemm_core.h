@@ -25,8 +25,8 @@ namespace hebb::kernels::HEBB_ISA {
 namespace {
 namespace tile {
 
-// A packed block of B, kBlockK x kBlockN, stays in the L2 cache while panels of A (in L1) pass over it: half a
-// megabyte, since A and C pass through that cache too, and another thread of the core may share it.
+// A packed block of B, kBlockK x kBlockN, stays in the L2 cache while panels of A (in L1) pass over it: half
+// a megabyte, since A and C pass through that cache too, and another thread of the core may share it.
 inline constexpr int64_t kBlockK = 512;
 template <class T>
 inline constexpr int64_t kBlockN = 1024 / sizeof(T);
