@@ -1,0 +1,48 @@
+// A CUDA grid on the CPU: blocks one after the other, each thread of a block a fibre. What kernels ask of the
+// hardware comes here through hw.h.
+//
+// A run with each order finds what depends on the order that threads happen to run in: a missing barrier
+// shows as other results. Shared memory begins as NaN, and has zones around it that no one may write.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hebb::kernels::cuda::emulator {
+
+// Order: which thread of a block runs next, where several can.
+enum class Order { kForward, kBackward, kShuffled };
+
+struct Grid {
+  int threads;  // of a block: whole warps, at most 1024
+  int blocks = 1, blocks_y = 1, blocks_z = 1;
+  size_t shared_bytes = 0;  // of dynamic shared memory
+};
+
+// body(argument) as every thread of every block. Throws Error(kInternal) where threads wait for each other
+// without end or at different barriers, and where shared memory was written beside itself; threads are left
+// where they are then, so kernels own nothing that wants destroying.
+void run(const Grid& grid, Order order, void (*body)(void* argument), void* argument);
+
+// What follows is called by threads of a grid.
+
+inline constexpr int kLanes = 32;
+inline constexpr size_t kMostBytes = 16;  // of a value that lanes exchange
+
+struct Place {
+  int thread, threads;
+  int block[3], blocks[3];
+};
+const Place& place();
+
+// Memory of the block, the same for equal keys; a null key is the dynamic part.
+void* shared(const void* key, size_t bytes);
+
+// Waits for all threads of the block; `line` is where, and has to be the same for all.
+void wait_for_block(int line);
+
+// Gives `value` to all lanes of the warp, which have to come here too, and takes theirs: lane i's at
+// all + i * bytes.
+void exchange(const void* value, void* all, size_t bytes, int line);
+
+}  // namespace hebb::kernels::cuda::emulator
