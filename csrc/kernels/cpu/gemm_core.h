@@ -82,6 +82,12 @@ HEBB_INLINE bool reads_in_place(const B& b, int64_t rows) {
   return rows <= 2 * kTileRows && b.in_place(0, 0) != nullptr;
 }
 
+// Band `index` of those that the rows of a part are cut into.
+HEBB_INLINE Rows band_of(const Part& part, int64_t bands, int64_t index) {
+  const int64_t row = cut(part.rows, bands, index), end = cut(part.rows, bands, index + 1);
+  return {part.row + row, static_cast<int>(end - row)};
+}
+
 // body(bands, count) for the bands that the rows of a part are cut into, each as high as a panel of A or
 // nearly so, `most` of them at a time.
 template <class F>
@@ -90,10 +96,7 @@ HEBB_INLINE void for_bands(const Part& part, int most, F&& body) {
   Rows bands[kBandsAtOnce];
   for (int64_t first = 0; first < all; first += most) {
     const int count = static_cast<int>(all - first < most ? all - first : most);
-    for (int i = 0; i < count; ++i) {
-      const int64_t row = cut(part.rows, all, first + i), end = cut(part.rows, all, first + i + 1);
-      bands[i] = {part.row + row, static_cast<int>(end - row)};
-    }
+    for (int i = 0; i < count; ++i) bands[i] = band_of(part, all, first + i);
     body(bands, count);
   }
 }
@@ -174,6 +177,15 @@ HEBB_INLINE PanelRows<T> panel_rows(const B& b, const BlockOf<T>& block, int64_t
   }
 }
 
+// A tile of so many rows and vectors: c (+)= A B over k.
+template <class T>
+HEBB_INLINE void multiply_panels(const Panel<T>& a, const PanelRows<T>& b, int64_t k, int rows, int vectors,
+                                 T* const* c, bool accumulate) {
+  const bool across = a.row_stride == 1;
+  const Strip<T> strip{a.data, across ? a.k_stride : a.row_stride, b.data, b.step, k, c, accumulate};
+  micro_of<T>(across, rows, vectors)(strip);
+}
+
 template <class T, class P>
 void multiply_tile(const P& p, const BlockOf<T>& block, const Band<T>& band, int64_t panel) {
   const int rows = band.rows;
@@ -184,18 +196,12 @@ void multiply_tile(const P& p, const BlockOf<T>& block, const Band<T>& band, int
   const int width = panel_width<T>(columns), vectors = width / V<T>::kWidth;
   const bool accumulate = p.epilogue.accumulate || !block.first;
   const PanelRows<T> b = panel_rows(p.b, block, panel);
-  const bool across = band.a.row_stride == 1;
-  Strip<T> strip{band.a.data, across ? band.a.k_stride : band.a.row_stride, b.data, b.step, block.kc, to,
-                 accumulate};
-  const Micro<T> micro = micro_of<T>(across, rows, vectors);
   if (columns == width) {
-    micro(strip);
+    multiply_panels(band.a, b, block.kc, rows, vectors, to, accumulate);
   } else {
     T* edge_rows[kTileRows];
     for (int i = 0; i < rows; ++i) edge_rows[i] = band.edge + i * width;
-    strip.c = edge_rows;
-    strip.accumulate = false;
-    micro(strip);
+    multiply_panels(band.a, b, block.kc, rows, vectors, edge_rows, false);
     for (int i = 0; i < rows; ++i) {
       for (int j = 0; j < columns; j += V<T>::kWidth) {
         const int n = columns - j < V<T>::kWidth ? columns - j : V<T>::kWidth;

@@ -38,11 +38,10 @@ struct Term {
 constexpr int kGroup = 64;
 // Rows and columns of an area of the result, whose operands are packed at a time.
 constexpr int64_t kArea = 4096;
-// What one task multiplies: panels of B that fit the L2 cache beside those of A.
-constexpr int64_t kPartBands = kBandsAtOnce, kPartColumns = 256;
-
+// What one task multiplies: as many panels of B as a block of a product has.
+constexpr int64_t kPartBands = kBandsAtOnce;
 template <class T>
-constexpr int64_t kPartPanels = kPartColumns / kTileColumns<T>;
+constexpr int64_t kPartPanels = kBlockN<T> / kTileColumns<T>;
 
 // Some terms of one area of one matrix, packed into shared memory. Each tile of C meets them one after the
 // other, so that it stays in the L1 cache.
@@ -109,10 +108,7 @@ class Group {
   int64_t row_parts() const { return pieces_of(bands_, kPartBands); }
   int64_t column_parts() const { return pieces_of(panels_, kPartPanels<T>); }
 
-  Rows band_at(int64_t band) const {
-    const int64_t row = cut(area_.rows, bands_, band), end = cut(area_.rows, bands_, band + 1);
-    return {area_.row + row, static_cast<int>(end - row)};
-  }
+  Rows band_at(int64_t band) const { return band_of(area_, bands_, band); }
   // Where a band of term i is packed.
   T* room(int i, int64_t band) const { return rows_[i] + band * (kTileRows * products_[i].k + kSlack); }
 
@@ -141,12 +137,8 @@ class Group {
       for (int i = 0; i < band.count; ++i) copy_run(to[i], c[i], columns, width);
     }
     for (int i = 0; i < count_; ++i) {
-      const PanelRows<T> b = panel_rows(products_[i].b, blocks_[i], panel);
-      const bool across = a[i].row_stride == 1;
-      const Strip<T> strip{
-          a[i].data, across ? a[i].k_stride : a[i].row_stride, b.data, b.step, products_[i].k,
-          to,        products_[i].epilogue.accumulate};
-      micro_of<T>(across, band.count, vectors)(strip);
+      multiply_panels(a[i], panel_rows(products_[i].b, blocks_[i], panel), products_[i].k, band.count,
+                      vectors, to, products_[i].epilogue.accumulate);
     }
     if (whole) return;
     for (int i = 0; i < band.count; ++i) {

@@ -101,7 +101,7 @@ class PanelProduct {
     T* to[kTileRows];
     for (int i = 0; i < at.rows; ++i) to[i] = sums + i * row_step;
     const int wide = panels_.width(at.block);
-    const tile::Micro<T> micro = tile::kMicro<T, false>.entry[at.rows - 1][wide / V<T>::kWidth - 1];
+    const tile::Micro<T> micro = tile::micro_of<T>(false, at.rows, wide / V<T>::kWidth);
     const int64_t pieces = tile::pieces_of(panels_.depth, tile::kBlockK);
     for (int64_t i = 0; i < pieces; ++i) {
       const int64_t k0 = tile::cut(panels_.depth, pieces, i), k1 = tile::cut(panels_.depth, pieces, i + 1);
