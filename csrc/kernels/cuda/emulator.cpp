@@ -56,15 +56,14 @@ class Machine {
  public:
   void run(const Grid& grid, Order order, void (*body)(void*), void* argument);
 
-  Thread& current() { return threads_[static_cast<size_t>(current_)]; }
+  Thread& current() { return threads_[static_cast<size_t>(fibres_.current())]; }
   void meet(Meeting& meeting, int line);
   Meeting& block_meeting() { return block_; }
-  Meeting& warp_meeting() { return warps_[static_cast<size_t>(current_ / kLanes)]; }
+  Meeting& warp_meeting() { return warps_[static_cast<size_t>(fibres_.current() / kLanes)]; }
   void* shared(const void* key, size_t bytes);
 
  private:
-  static void enter(void* machine, int thread);
-  void start_block(const Grid& grid, const int (&block)[3]);
+  void start_block(const Grid& grid, const int (&block)[3], Fibres::Body body, void* argument);
   void run_block(Order order);
   bool can_run(int thread) const;
   std::string who_waits() const;
@@ -76,19 +75,11 @@ class Machine {
   std::vector<Meeting> warps_;
   std::vector<SharedMemory> shared_;
   std::mt19937 random_;
-  void (*body_)(void*) = nullptr;
-  void* argument_ = nullptr;
-  int current_ = -1;
   size_t dynamic_bytes_ = 0;
   std::string failure_;
 };
 
 thread_local Machine* machine = nullptr;
-
-void Machine::enter(void* self, int) {
-  auto& m = *static_cast<Machine*>(self);
-  m.body_(m.argument_);
-}
 
 std::string Machine::name_of_block() const {
   const auto& at = threads_[0].place.block;
@@ -123,7 +114,7 @@ void* Machine::shared(const void* key, size_t bytes) {
   return shared_.back().data();
 }
 
-void Machine::start_block(const Grid& grid, const int (&block)[3]) {
+void Machine::start_block(const Grid& grid, const int (&block)[3], Fibres::Body body, void* argument) {
   for (int i = 0; i < grid.threads; ++i) {
     Thread& thread = threads_[static_cast<size_t>(i)];
     thread = {};
@@ -134,9 +125,9 @@ void Machine::start_block(const Grid& grid, const int (&block)[3]) {
     thread.place.blocks[2] = grid.blocks_z;
   }
   block_ = {.name = "the block", .members = grid.threads};
-  std::fill(warps_.begin(), warps_.end(), Meeting{.name = "a warp", .members = kLanes});
+  warps_.assign(static_cast<size_t>(grid.threads / kLanes), Meeting{.name = "a warp", .members = kLanes});
   for (auto& memory : shared_) std::fill(memory.bytes.begin(), memory.bytes.end(), kPoison);
-  fibres_.start(grid.threads, &Machine::enter, this);
+  fibres_.start(grid.threads, body, argument);
 }
 
 bool Machine::can_run(int thread) const {
@@ -169,7 +160,6 @@ void Machine::run_block(Order order) {
     for (int thread : turns) {
       if (!can_run(thread)) continue;
       moved = true;
-      current_ = thread;
       fibres_.resume(thread);
       if (!failure_.empty()) fail(failure_);
       if (fibres_.done(thread)) --left;
@@ -187,18 +177,16 @@ void Machine::run(const Grid& grid, Order order, void (*body)(void*), void* argu
   if (grid.threads < 1 || grid.threads > kMostThreads || grid.threads % kLanes != 0)
     fail(text("a block has %d threads; a multiple of %d from %d to %d would be right", grid.threads, kLanes,
               kLanes, kMostThreads));
-  threads_.assign(static_cast<size_t>(grid.threads), {});
-  warps_.assign(static_cast<size_t>(grid.threads / kLanes), Meeting{.name = "a warp", .members = kLanes});
+  threads_.resize(static_cast<size_t>(grid.threads));
   shared_.clear();
   failure_.clear();
   random_.seed(7);
-  body_ = body, argument_ = argument;
   dynamic_bytes_ = grid.shared_bytes;
   int block[3];
   for (block[2] = 0; block[2] < grid.blocks_z; ++block[2]) {
     for (block[1] = 0; block[1] < grid.blocks_y; ++block[1]) {
       for (block[0] = 0; block[0] < grid.blocks; ++block[0]) {
-        start_block(grid, block);
+        start_block(grid, block, body, argument);
         run_block(order);
       }
     }

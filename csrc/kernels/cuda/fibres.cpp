@@ -121,7 +121,7 @@ void Fibres::enter() {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(nullptr, &self.caller_bottom_, &self.caller_size_);
 #endif
-  self.body_(self.argument_, self.current_);
+  self.body_(self.argument_);
   self.stacks_[static_cast<size_t>(self.current_)]->done = true;
   self.switch_out(true);
 }

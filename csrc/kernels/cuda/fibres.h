@@ -10,19 +10,21 @@ namespace hebb::kernels::cuda {
 // Some fibres that all run the same function. One of them runs at a time, until it yields or returns.
 class Fibres {
  public:
-  using Body = void (*)(void* argument, int fibre);
+  using Body = void (*)(void* argument);
 
   Fibres();
   ~Fibres();
   Fibres(const Fibres&) = delete;
   Fibres& operator=(const Fibres&) = delete;
 
-  // `count` new fibres that will call body(argument, fibre). Those of before are gone, done or not: what is
+  // `count` new fibres that will call body(argument). Those of before are gone, done or not: what is
   // on their stacks is not destroyed.
   void start(int count, Body body, void* argument);
   // Runs a fibre that is not done until it yields or returns. body must not throw.
   void resume(int fibre);
   bool done(int fibre) const;
+  // The one that runs.
+  int current() const { return current_; }
   // From within a fibre: goes back to the caller of resume().
   void yield();
 
