@@ -8,6 +8,7 @@
 
 #include "core/dtype.h"
 #include "core/inline.h"
+#include "stream/device_context.h"
 
 namespace hebb {
 struct Block;
@@ -148,7 +149,7 @@ struct Slot {
   MethodChoice (*choice)(const Command& command) = nullptr;
   // Filled at load with the best instruction set; an empty one means the device has no kernel.
   Kernel cpu = nullptr;
-  Kernel cuda = nullptr;
+  DeviceKernel cuda = nullptr;
   // For element-wise slots, by compute type: f32, f64, i32, i64 (index with tile_index).
   TileFunction tiles[4] = {};
 };

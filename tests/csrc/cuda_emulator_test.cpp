@@ -7,17 +7,23 @@
 
 #include "check.h"
 #include "core/error.h"
-#include "kernels/cuda/hw.h"
+#include "kernels/cuda/launch.h"
 
 namespace hebb::testing {
 namespace {
 
 namespace hw = kernels::cuda::hw;
-using kernels::cuda::emulator::Grid;
-using kernels::cuda::emulator::launch;
+using kernels::cuda::Grid;
 using kernels::cuda::emulator::Order;
 
 constexpr Order kOrders[] = {Order::kForward, Order::kBackward, Order::kShuffled};
+
+template <class... A>
+void launch(const Grid& grid, Order order, A... arguments) {
+  stream::DeviceContext context;
+  context.queue = &order;
+  kernels::cuda::launch(context, grid, arguments...);
+}
 
 // What is said of a launch that goes wrong; "" of one that goes well.
 template <class... A>

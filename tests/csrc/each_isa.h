@@ -1,9 +1,12 @@
-// Runs a test body once for every instruction set of the machine, with the kernels of that set in the slots.
+// Runs a test body once for every instruction set of the machine, with the kernels of that set in the slots,
+// or for every way there is to run kernels: those, and the CUDA kernels on the emulator.
 #pragma once
 
 #include <vector>
 
 #include "device/cpu/isa.h"
+#include "kernels/cuda/emulator.h"
+#include "kernels/cuda/fill.h"
 #include "kernels/fill.h"
 
 namespace hebb::testing {
@@ -15,6 +18,30 @@ void for_each_isa(F&& body) {
     kernels::fill(isa);
     body();
   }
+}
+
+#if defined(__x86_64__)
+// The order in which the CUDA emulator runs threads while `run` runs CUDA kernels; null while it runs those
+// of the CPU.
+inline const kernels::cuda::emulator::Order*& cuda_order() {
+  static const kernels::cuda::emulator::Order* order = nullptr;
+  return order;
+}
+#endif
+
+// For slots that have CUDA kernels too.
+template <class F>
+void for_each_device(F&& body) {
+  for_each_isa(body);
+#if defined(__x86_64__)
+  using kernels::cuda::emulator::Order;
+  kernels::cuda::fill();
+  for (const Order order : {Order::kForward, Order::kBackward, Order::kShuffled}) {
+    cuda_order() = &order;
+    body();
+    cuda_order() = nullptr;
+  }
+#endif
 }
 
 // The tile units of the machine: its own, and the emulated one.

@@ -58,7 +58,7 @@ const UnaryCase kUnary[] = {
 };
 
 TEST(elementwise_functions_are_near_libm) {
-  for_each_isa([] {
+  for_each_device([] {
     for (const auto& test : kUnary) {
       for (int64_t size : {1, 5, 16, 33, 4099}) {
         Buffer x(DType::kF32, {size}), y(DType::kF32, {size});
@@ -80,7 +80,7 @@ TEST(elementwise_functions_are_near_libm) {
 // x times what the normal distribution has below x, and its slope. Far below zero the result keeps its
 // digits.
 TEST(elementwise_gelu_is_near_libm) {
-  for_each_isa([] {
+  for_each_device([] {
     const int64_t size = 20011;
     Buffer x(DType::kF32, {size}), y(DType::kF32, {size}), slope(DType::kF32, {size});
     for (int64_t i = 0; i < size; ++i) x.as<float>()[i] = static_cast<float>(i - size / 2) * 1e-3f;
@@ -137,7 +137,7 @@ TEST(elementwise_functions_at_the_edges) {
       {&kernels::gelu, -40, 0},
       {&kernels::gelu, kNaN, kNaN},
   };
-  for_each_isa([&] {
+  for_each_device([&] {
     for (const auto& edge : edges) {
       Buffer x(DType::kF32, {3}), y(DType::kF32, {3});
       for (int i = 0; i < 3; ++i) x.as<float>()[i] = static_cast<float>(edge.x);
@@ -152,7 +152,7 @@ TEST(elementwise_functions_at_the_edges) {
 }
 
 TEST(elementwise_maximum_keeps_nan_on_either_side) {
-  for_each_isa([] {
+  for_each_device([] {
     Buffer a(DType::kF32, {3}), b(DType::kF32, {3}), y(DType::kF32, {3});
     const float nan = std::numeric_limits<float>::quiet_NaN();
     const float left[] = {nan, 1, 2}, right[] = {1, nan, 3};
@@ -186,7 +186,7 @@ void check_sub(int threads, const Operand& y, const Operand& a, const Operand& b
 }
 
 TEST(elementwise_broadcasts_and_takes_strides) {
-  for_each_isa([] {
+  for_each_device([] {
     // Rows shorter and longer than a tile, and not multiples of anything.
     for (int64_t columns : {1, 3, 10, 255, 256, 700}) {
       const int64_t rows = 1 + 40000 / columns;
@@ -209,7 +209,7 @@ TEST(elementwise_broadcasts_and_takes_strides) {
 }
 
 TEST(elementwise_reads_constants_and_mixed_dtypes) {
-  for_each_isa([] {
+  for_each_device([] {
     const int64_t size = 1037;
     Buffer half(DType::kF16, {size}), whole(DType::kI64, {size}), y(DType::kF32, {size}),
         small(DType::kBF16, {size});
@@ -231,7 +231,7 @@ TEST(elementwise_reads_constants_and_mixed_dtypes) {
 }
 
 TEST(elementwise_integers_stay_exact) {
-  for_each_isa([] {
+  for_each_device([] {
     const int64_t size = 37;
     Buffer a(DType::kI64, {size}), b(DType::kI64, {size}), y(DType::kI64, {size});
     const int64_t big = int64_t{1} << 53;
@@ -250,7 +250,7 @@ TEST(elementwise_integers_stay_exact) {
 }
 
 TEST(elementwise_predicates_and_where) {
-  for_each_isa([] {
+  for_each_device([] {
     const int64_t size = 301;
     Buffer x(DType::kF32, {size}), less(DType::kBool, {size}), y(DType::kF32, {size});
     fill_normal(x, 3);
@@ -269,7 +269,7 @@ TEST(elementwise_predicates_and_where) {
 }
 
 TEST(elementwise_bits_do_not_depend_on_place_or_threads) {
-  for_each_isa([] {
+  for_each_device([] {
     const int64_t size = 50001;
     Buffer x(DType::kF32, {size}), one(DType::kF32, {size}), two(DType::kF32, {size}), tail(DType::kF32, {3});
     fill_normal(x, 11);

@@ -8,7 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "check.h"
 #include "core/storage.h"
+#include "each_isa.h"
 #include "stream/command.h"
 #include "stream/context.h"
 
@@ -98,7 +100,28 @@ inline void* scratch_of(void* pool, int thread, size_t bytes) {
   return block.memory;
 }
 
-// Returns the fault the kernel reported, if any.
+#if defined(__x86_64__)
+inline void* device_scratch(stream::DeviceContext& context, size_t bytes) {
+  auto& memory = *static_cast<std::vector<char>*>(context.owner);
+  CHECK(memory.empty());
+  memory.assign(bytes, static_cast<char>(0xff));
+  return memory.data();
+}
+
+inline stream::Fault run_on_cuda(const stream::Command& command) {
+  stream::DeviceFault seen;
+  std::vector<char> scratch;
+  auto order = *cuda_order();
+  stream::DeviceContext context{&order, 2, &seen, 0, &device_scratch, &scratch};
+  CHECK(command.slot->cuda != nullptr);
+  command.slot->cuda(command, context);
+  CHECK_EQ(context.status, 0);
+  if (seen.position == stream::kNoFault) return {};
+  return {true, static_cast<int64_t>(seen.position), seen.value, seen.limit};
+}
+#endif
+
+// Returns the fault the kernel reported, if any. Threads are those of the CPU.
 template <class P>
 stream::Fault run(const stream::Slot& slot, int threads, const std::vector<stream::Operand>& operands,
                   const P& params) {
@@ -107,6 +130,9 @@ stream::Fault run(const stream::Slot& slot, int threads, const std::vector<strea
   command.operand_count = static_cast<int>(operands.size());
   command.operands = operands.data();
   std::memcpy(command.params, &params, sizeof params);
+#if defined(__x86_64__)
+  if (cuda_order() != nullptr) return run_on_cuda(command);
+#endif
   ThreadScratch scratch(threads);
   stream::Context context({&scratch, threads, &run_tasks, &scratch_of});
   slot.cpu(command, context);

@@ -1,69 +1,11 @@
 // Instantiates the conversions between all pairs of dtypes.
 #include "kernels/cpu/convert.h"
 
+#include "kernels/convert.h"
 #include "kernels/cpu/simd.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
-
-struct Bool {
-  uint8_t value;
-};
-
-template <class A, class B>
-constexpr bool kSame = false;
-template <class A>
-constexpr bool kSame<A, A> = true;
-template <class T>
-constexpr bool kHalf = kSame<T, F16> || kSame<T, BF16>;
-template <class T>
-constexpr bool kReal = kSame<T, float> || kSame<T, double>;
-
-// Rounded to odd: enough bits remain that rounding this to a half type rounds the double once.
-HEBB_INLINE float narrow_to_odd(double value) {
-  const float nearest = static_cast<float>(value);
-  const double back = nearest;
-  if (back == value || value != value || nearest - nearest != 0) return nearest;
-  const double size = value < 0 ? -value : value;
-  const double back_size = back < 0 ? -back : back;
-  return bits_float((float_bits(nearest) - (back_size > size ? 1u : 0u)) | 1u);
-}
-
-// The integers from `least` to `most` hold what is in [low, high).
-template <class I, class F>
-HEBB_INLINE I truncate(F value, F low, F high, I least, I most) {
-  // The bound keeps the cast defined where its result is not used.
-  const I whole = static_cast<I>(value >= low && value < high ? value : F{0});
-  return value >= high ? most : value < low ? least : whole;
-}
-
-template <class To, class From>
-HEBB_INLINE To convert(From value) {
-  if constexpr (kSame<To, From>) {
-    return value;
-  } else if constexpr (kHalf<From>) {
-    return convert<To>(to_float(value));
-  } else if constexpr (kSame<From, Bool>) {
-    return convert<To>(value.value);
-  } else if constexpr (kSame<To, Bool>) {
-    return {static_cast<uint8_t>(value != 0)};
-  } else if constexpr (kHalf<To> && !kSame<From, float>) {
-    return convert<To>(narrow_to_odd(static_cast<double>(value)));
-  } else if constexpr (kSame<To, F16>) {
-    return to_f16(value);
-  } else if constexpr (kSame<To, BF16>) {
-    return to_bf16(value);
-  } else if constexpr (kReal<From> && kSame<To, int32_t>) {
-    return truncate<To, From>(value, From(-2147483648.0), From(2147483648.0), INT32_MIN, INT32_MAX);
-  } else if constexpr (kReal<From> && kSame<To, int64_t>) {
-    return truncate<To, From>(value, From(-9223372036854775808.0), From(9223372036854775808.0), INT64_MIN,
-                              INT64_MAX);
-  } else if constexpr (kReal<From> && kSame<To, uint8_t>) {
-    return truncate<To, From>(value, From(0.0), From(256.0), 0, 255);
-  } else {
-    return static_cast<To>(value);
-  }
-}
 
 // Rows between f32 and a half type go through vectors: the scalar forms would decide the speed of mixed
 // precision.
@@ -84,9 +26,9 @@ void row(void* to_data, int64_t to_stride, const void* from_data, int64_t from_s
     for (int64_t i = 0; i < count; ++i) to[i] = value;
   } else if (to_stride != 1 || from_stride != 1) {
     for (int64_t i = 0; i < count; ++i) to[i * to_stride] = convert<To>(from[i * from_stride]);
-  } else if constexpr (kSame<To, From>) {
+  } else if constexpr (kIsSame<To, From>) {
     __builtin_memcpy(to, from, static_cast<size_t>(count) * sizeof(To));
-  } else if constexpr ((kHalf<To> && kSame<From, float>) || (kHalf<From> && kSame<To, float>)) {
+  } else if constexpr ((kHalf<To> && kIsSame<From, float>) || (kHalf<From> && kIsSame<To, float>)) {
     convert_halves(to, from, count);
   } else {
     for (int64_t i = 0; i < count; ++i) to[i] = convert<To>(from[i]);

@@ -3,7 +3,7 @@
 
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/tasks.h"
-#include "kernels/cpu/walk.h"
+#include "kernels/walk.h"
 #include "stream/context.h"
 
 namespace hebb::kernels::HEBB_ISA {

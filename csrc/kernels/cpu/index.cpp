@@ -2,7 +2,7 @@
 // threads.
 #include "kernels/index.h"
 
-#include "kernels/cpu/scalar.h"
+#include "kernels/scalar.h"
 #include "kernels/cpu/tasks.h"
 #include "stream/context.h"
 

@@ -3,7 +3,7 @@
 // how elements are stored.
 #pragma once
 
-#include "kernels/cpu/scalar.h"
+#include "kernels/scalar.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/tasks.h"
 #include "kernels/cpu/tile_prologue.h"

@@ -2,7 +2,7 @@
 // row is loaded and stored in part, so that the place of a row in memory does not change its bits.
 #pragma once
 
-#include "kernels/cpu/scalar.h"
+#include "kernels/scalar.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/tasks.h"
 

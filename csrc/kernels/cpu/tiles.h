@@ -4,7 +4,7 @@
 
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/tasks.h"
-#include "kernels/cpu/walk.h"
+#include "kernels/walk.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {

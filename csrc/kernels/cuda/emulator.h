@@ -8,16 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cuda/grid.h"
+
 namespace hebb::kernels::cuda::emulator {
 
 // Order: which thread of a block runs next, where several can.
 enum class Order { kForward, kBackward, kShuffled };
-
-struct Grid {
-  int threads;  // of a block: whole warps, at most 1024
-  int blocks = 1, blocks_y = 1, blocks_z = 1;
-  size_t shared_bytes = 0;  // of dynamic shared memory
-};
 
 // body(argument) as every thread of every block. Throws Error(kInternal) where threads wait for each other
 // without end or at different barriers, and where shared memory was written beside itself; threads are left

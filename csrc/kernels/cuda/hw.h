@@ -14,5 +14,8 @@
 // whole warps.
 #pragma once
 
-// The only side so far: nothing is compiled for devices yet.
+#if defined(__CUDACC__)
+#include "kernels/cuda/hw_device.h"
+#else
 #include "kernels/cuda/hw_host.h"
+#endif

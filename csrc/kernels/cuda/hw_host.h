@@ -1,10 +1,14 @@
 // The emulator's side of hw.h.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/cuda/emulator.h"
 
 #define HEBB_KERNEL
 #define HEBB_DEVICE inline
+// At most that many threads a block, at least that many blocks at once.
+#define HEBB_BOUNDS(threads, blocks)
 
 namespace hebb::kernels::cuda::hw {
 
@@ -59,16 +63,13 @@ inline unsigned ballot(bool yes, int line = __builtin_LINE()) {
   return bits;
 }
 
-}  // namespace hebb::kernels::cuda::hw
-
-namespace hebb::kernels::cuda::emulator {
-
-// kernel(arguments...) as every thread of the grid.
-template <class... Parameters, class... Arguments>
-void launch(const Grid& grid, Order order, void (*kernel)(Parameters...), Arguments... arguments) {
-  auto call = [&] { kernel(arguments...); };
-  run(
-      grid, order, [](void* self) { (*static_cast<decltype(call)*>(self))(); }, &call);
+// The smaller of *place and value is there afterwards; nobody else comes in between.
+inline void atomic_min(uint64_t* place, uint64_t value) {
+  if (value < *place) *place = value;
 }
 
-}  // namespace hebb::kernels::cuda::emulator
+// a b + c, rounded once.
+inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+
+}  // namespace hebb::kernels::cuda::hw

@@ -1,0 +1,63 @@
+// The device's side of hw.h.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cuda/grid.h"
+
+#define HEBB_KERNEL static __global__
+#define HEBB_DEVICE __device__ __forceinline__
+#define HEBB_BOUNDS(threads, blocks) __launch_bounds__(threads, blocks)
+
+namespace hebb::kernels::cuda::hw {
+
+inline constexpr int kLanes = 32;
+inline constexpr unsigned kAllLanes = 0xffffffffu;
+
+HEBB_DEVICE int thread() { return static_cast<int>(threadIdx.x); }
+HEBB_DEVICE int threads() { return static_cast<int>(blockDim.x); }
+HEBB_DEVICE int lane() { return thread() % kLanes; }
+HEBB_DEVICE int warp() { return thread() / kLanes; }
+HEBB_DEVICE int block(int axis = 0) {
+  return static_cast<int>(axis == 0 ? blockIdx.x : axis == 1 ? blockIdx.y : blockIdx.z);
+}
+HEBB_DEVICE int blocks(int axis = 0) {
+  return static_cast<int>(axis == 0 ? gridDim.x : axis == 1 ? gridDim.y : gridDim.z);
+}
+
+template <class S>
+HEBB_DEVICE S& shared() {
+  static_assert(alignof(S) <= 16);
+  __shared__ alignas(16) unsigned char bytes[sizeof(S)];
+  return *reinterpret_cast<S*>(bytes);
+}
+template <class T>
+HEBB_DEVICE T* dynamic_shared() {
+  extern __shared__ __align__(16) unsigned char dynamic_bytes[];
+  return reinterpret_cast<T*>(dynamic_bytes);
+}
+
+HEBB_DEVICE void sync() { __syncthreads(); }
+
+template <class T>
+HEBB_DEVICE T shuffle(T value, int from) {
+  return __shfl_sync(kAllLanes, value, from);
+}
+template <class T>
+HEBB_DEVICE T shuffle_xor(T value, int mask) {
+  return __shfl_xor_sync(kAllLanes, value, mask);
+}
+template <class T>
+HEBB_DEVICE T shuffle_down(T value, int distance) {
+  return __shfl_down_sync(kAllLanes, value, static_cast<unsigned>(distance));
+}
+HEBB_DEVICE unsigned ballot(bool yes) { return __ballot_sync(kAllLanes, yes); }
+
+HEBB_DEVICE void atomic_min(uint64_t* place, uint64_t value) {
+  atomicMin(reinterpret_cast<unsigned long long*>(place), static_cast<unsigned long long>(value));
+}
+
+HEBB_DEVICE float fma(float a, float b, float c) { return __fmaf_rn(a, b, c); }
+HEBB_DEVICE double fma(double a, double b, double c) { return __fma_rn(a, b, c); }
+
+}  // namespace hebb::kernels::cuda::hw
