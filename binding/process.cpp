@@ -52,7 +52,8 @@ Process::Process() : isa_(cpu::choose_isa(std::getenv("HEBB_ISA"))) {
   pool = new cpu::ThreadPool(1);
   asked_threads = 1;
   try {
-    executor_ = std::make_unique<stream::Executor>(stream::Runtime{&threads_of, &cpu::prepare_executor});
+    executor_ = std::make_unique<stream::Executor>(
+        std::make_unique<stream::HostRuntime>(&threads_of, &cpu::prepare_executor));
   } catch (...) {
     delete std::exchange(pool, nullptr);
     throw;

@@ -1,5 +1,6 @@
 // Tensors at the border: made from JavaScript memory, described, read back, disposed, scoped.
 #include <cstring>
+#include <optional>
 
 #include "autograd/engine.h"
 #include "binding/arguments.h"
@@ -45,13 +46,7 @@ Tensor from_bytes(Environment& environment, DType dtype, const Shape& shape, con
   if (bytes.size > 0) std::memcpy(staged.get(), bytes.data, bytes.size);
   Block* block = tensor.storage()->block();
   block->fresh = false;
-  environment.stream().then(
-      // The address is taken now: the block's header may serve other memory by the time this runs.
-      [staged, block, data = block->data, size = bytes.size](const Error*) {
-        std::memcpy(data, staged.get(), size);
-        block->fault = 0;
-      },
-      nullptr);
+  environment.stream().write(block, block->data, std::move(staged), bytes.size);
   return tensor;
 }
 
@@ -116,13 +111,11 @@ Napi::Value read(const Napi::CallbackInfo& info) {
     (*completion)->callback = Napi::Persistent(function_of("read", "done", info[2]));
     (*completion)->target = Napi::Persistent(info[1].As<Napi::Object>());
     environment.expect();
-    environment.stream().then(
-        [&environment, completion, source, data = const_cast<void*>(target.data)](const Error* fault) {
-          if (fault == nullptr && source.size > 0) std::memcpy(data, source.data, source.size);
-          (*completion)->fault = fault;
-          environment.complete(std::move(*completion));
-        },
-        source.block);
+    environment.stream().read(source.block, source.data, const_cast<void*>(target.data), source.size,
+                              [&environment, completion](const Error* fault) {
+                                (*completion)->fault = fault;
+                                environment.complete(std::move(*completion));
+                              });
     return environment.env().Undefined();
   });
 }
@@ -131,9 +124,13 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     const Bytes target = bytes_of("readSync", info[1]);
     const Source source = source_of("readSync", info[0], target);
+    std::optional<Error> failure;
+    environment.stream().read(source.block, source.data, const_cast<void*>(target.data), source.size,
+                              [&failure](const Error* fault) {
+                                if (fault != nullptr) failure = *fault;
+                              });
     environment.stream().drain();
-    if (auto fault = environment.stream().fault_of(*source.block)) throw *fault;
-    if (source.size > 0) std::memcpy(const_cast<void*>(target.data), source.data, source.size);
+    if (failure) throw *failure;
     return environment.env().Undefined();
   });
 }

@@ -3,6 +3,8 @@
 
 namespace hebb {
 
+const char* device_name(Device device) { return device == Device::kCuda ? "cuda" : "cpu"; }
+
 Storage::~Storage() {
   if (block_ != nullptr && owned_) block_->owner->release(block_);
 }

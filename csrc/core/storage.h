@@ -27,14 +27,21 @@ struct Block {
   bool fresh = true;
 };
 
+const char* device_name(Device device);
+
 class Allocator {
  public:
+  explicit Allocator(Device device) : device_(device) {}
   virtual ~Allocator() = default;
+  Device device() const { return device_; }
   // Never null; throws Error(kMemory). 64-byte aligned.
   virtual Block* allocate(size_t bytes) = 0;
   virtual void release(Block* block) noexcept = 0;
   // Gives unused memory back to the system; returns the bytes. No command may be pending.
   virtual size_t trim() = 0;
+
+ private:
+  Device device_;
 };
 
 // Exactly one of block and constant holds the value. A state that is written moves a snapshot's storage to

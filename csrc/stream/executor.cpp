@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "stream/stream.h"
 
@@ -21,7 +22,8 @@ inline void relax() {
 
 }  // namespace
 
-Executor::Executor(Runtime runtime) : runtime_(runtime), thread_([this] { loop(); }) {}
+Executor::Executor(std::unique_ptr<Runtime> runtime)
+    : runtime_(std::move(runtime)), thread_([this] { loop(); }) {}
 
 Executor::~Executor() {
   stopping_.store(true);
@@ -75,7 +77,7 @@ void Executor::park() {
 }
 
 void Executor::loop() {
-  if (runtime_.start != nullptr) runtime_.start();
+  runtime_->start();
   auto last_work = std::chrono::steady_clock::now();
   int quiet = 0;
   while (!stopping_.load(std::memory_order_relaxed)) {

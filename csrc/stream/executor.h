@@ -3,32 +3,26 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-#include "stream/context.h"
+#include "stream/runtime.h"
 
 namespace hebb::stream {
 
 class Stream;
 
-// What a device gives its executor.
-struct Runtime {
-  Threads (*threads)(int count) = nullptr;
-  // Called once on the executor thread: floating-point environment, signal mask, name.
-  void (*start)() = nullptr;
-};
-
 class Executor {
  public:
-  explicit Executor(Runtime runtime);
+  explicit Executor(std::unique_ptr<Runtime> runtime);
   // Every stream must have been detached.
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  const Runtime& runtime() const { return runtime_; }
+  Runtime& runtime() const { return *runtime_; }
   void attach(Stream* stream);
   // Returns when the executor holds no reference to the stream any more.
   void detach(Stream* stream);
@@ -40,7 +34,7 @@ class Executor {
   bool serve();
   void park();
 
-  Runtime runtime_;
+  std::unique_ptr<Runtime> runtime_;
   std::mutex streams_mutex_;
   // Threads that want the list: the executor, which takes the mutex again and again, lets them go first.
   std::atomic<int> visitors_{0};

@@ -137,10 +137,8 @@ class Trial {
     std::memcpy(command.params, params_, kParamBytes);
     std::memcpy(command.params + slot_.methods->offset, &method, sizeof method);
     const auto start = Clock::now();
-    for (int64_t i = 0; i < calls; ++i) {
-      Context context = stream.kernel_context(threads);
-      slot_.cpu(command, context);
-    }
+    for (int64_t i = 0; i < calls; ++i) stream.runtime().run(command, threads);
+    stream.runtime().finish();
     return ms_since(start) / static_cast<double>(calls);
   }
 

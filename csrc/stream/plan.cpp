@@ -70,7 +70,10 @@ void Plan::make_replay() {
     states.push_back(use.state.get());
   }
   packs_ = PlanPacks(program_, states, captured_);
-  replay_ = std::make_shared<Replay>(program_, plan_arena(program_), homes);
+  const Recording off(stream_, nullptr);
+  if (drawn_ > 0 && !random_) random_ = new_tensor(stream_, DType::kI64, {2});
+  void* random = random_ ? random_.storage()->block()->data : nullptr;
+  replay_ = std::make_shared<Replay>(stream_.runtime(), program_, plan_arena(program_), homes, random);
   stream_.arena().add(replay_->arena_bytes());
 }
 

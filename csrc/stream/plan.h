@@ -99,6 +99,7 @@ class Plan {
   std::vector<StateUse> states_;
   std::vector<std::shared_ptr<Storage>> captured_;
   uint64_t drawn_ = 0;
+  Tensor random_;  // memory for {seed, base} of a run
   PlanPacks packs_;
   std::shared_ptr<Replay> replay_;
 };

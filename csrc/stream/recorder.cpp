@@ -12,7 +12,7 @@ void* const kNowhere = reinterpret_cast<void*>(uintptr_t{1} << 44);
 
 }  // namespace
 
-Recorder::Recorder() = default;
+Recorder::Recorder(Device device) : Allocator(device) {}
 Recorder::~Recorder() = default;
 
 Recorder::VirtualBlock* Recorder::new_block(Origin origin, int index, int64_t bytes) {

@@ -26,7 +26,7 @@ struct RecordedState {
 
 class Recorder : public Allocator, public CellSource {
  public:
-  Recorder();
+  explicit Recorder(Device device = Device::kCpu);
   ~Recorder() override;
 
   // Virtual memory: blocks are only names here, kept until the recorder ends.

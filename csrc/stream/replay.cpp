@@ -24,8 +24,9 @@ bool is_bound(Origin origin, bool used) {
 
 }  // namespace
 
-Replay::Replay(const Program& program, const ArenaLayout& layout, const std::vector<Block*>& states)
-    : arena_bytes_(layout.bytes), blocks_(program.buffers.size()) {
+Replay::Replay(const Runtime& runtime, const Program& program, const ArenaLayout& layout,
+               const std::vector<Block*>& states, void* random)
+    : arena_bytes_(layout.bytes), blocks_(program.buffers.size()), random_(random) {
   const std::vector<bool> used = used_buffers(program);
   for (size_t i = 0; i < program.buffers.size(); ++i) {
     const Buffer& buffer = program.buffers[i];
@@ -42,15 +43,15 @@ Replay::Replay(const Program& program, const ArenaLayout& layout, const std::vec
     bound_written_[k] = program.buffers[static_cast<size_t>(bound_[k])].origin == Origin::kOutput;
   }
   for (const auto& command : program.commands) {
-    add(command, program, layout, states);
+    add(runtime, command, program, layout, states);
     const int pack = pack_made_by(program, command);
     if (pack >= 0) packs_.push_back(static_cast<size_t>(pack));
   }
   connect();
 }
 
-void Replay::add(const PlanCommand& source, const Program& program, const ArenaLayout& layout,
-                 const std::vector<Block*>& states) {
+void Replay::add(const Runtime& runtime, const PlanCommand& source, const Program& program,
+                 const ArenaLayout& layout, const std::vector<Block*>& states) {
   Command command;
   command.slot = source.slot;
   command.operand_count = static_cast<int>(source.operands.size());
@@ -70,7 +71,7 @@ void Replay::add(const PlanCommand& source, const Program& program, const ArenaL
         view.block = states[static_cast<size_t>(buffer.index)];
         view.data = static_cast<char*>(view.block->data) + operand.offset;
       } else if (buffer.origin == Origin::kRandom) {
-        view.data = reinterpret_cast<char*>(random_) + operand.offset;
+        view.data = static_cast<char*>(random_) + operand.offset;
       } else if (buffer.origin == Origin::kTemporary) {
         arena_places_.push_back({at, layout.offsets[id] + operand.offset});
       } else {
@@ -82,7 +83,7 @@ void Replay::add(const PlanCommand& source, const Program& program, const ArenaL
     operands_.push_back(view);
   }
   const int checked = source.slot->checked;
-  if (source.slot->check != nullptr && checked < command.own_operands()) {
+  if (runtime.has_check(*source.slot) && checked < command.own_operands()) {
     const int buffer = source.operands[static_cast<size_t>(checked)].buffer;
     if (buffer != kNoBuffer && program.buffers[static_cast<size_t>(buffer)].origin == Origin::kArgument)
       checks_.push_back({commands_.size(), source.site});
@@ -96,7 +97,7 @@ void Replay::connect() {
   for (size_t i = 0; i < commands_.size(); ++i) commands_[i].operands = operands_.data() + first_operand_[i];
 }
 
-void Replay::bind(const Run& run) {
+void Replay::bind(Runtime& runtime, const Run& run) {
   for (size_t k = 0; k < bound_.size(); ++k) {
     const Binding& binding = run.bindings[k];
     if (binding.data == last_[k].data && binding.block == last_[k].block) continue;
@@ -112,8 +113,9 @@ void Replay::bind(const Run& run) {
     last_arena_ = run.arena;
   }
   if (run.seed != nullptr) {
-    random_[0] = *static_cast<const int64_t*>(run.seed->data);
-    random_[1] = static_cast<int64_t>(run.base);
+    const auto base = static_cast<int64_t>(run.base);
+    runtime.copy(random_, run.seed->data, sizeof base);
+    runtime.copy(static_cast<char*>(random_) + sizeof base, &base, sizeof base);
   }
 }
 
@@ -123,11 +125,9 @@ uint32_t Replay::check_inputs(Stream& stream, int threads, uint64_t ticket) {
     const Command& command = commands_[check.command];
     const Operand& operand = command[command.slot->checked];
     if (operand.block->fault != 0) return operand.block->fault;
-    Context context(stream.executor_.runtime().threads(threads));
-    command.slot->check(command, context);
-    if (context.fault().set) {
-      return stream.add_fault(*command.slot, context.fault(), check.site != 0 ? check.site : ticket);
-    }
+    const uint32_t fault = stream.attempt(*command.slot, check.site != 0 ? check.site : ticket,
+                                          [&] { return stream.runtime().check(command, threads); });
+    if (fault != 0) return fault;
   }
   return 0;
 }
@@ -150,7 +150,7 @@ void Replay::make_packs(Stream& stream, const Run& run, int threads, uint64_t ti
 }
 
 void Replay::run(Stream& stream, const Run& run, int threads, uint64_t ticket) {
-  bind(run);
+  bind(stream.runtime(), run);
   make_packs(stream, run, threads, ticket);
   const uint32_t fault = check_inputs(stream, threads, ticket);
   // Also without one: no command writes an output that has no elements.

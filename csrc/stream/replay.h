@@ -8,6 +8,7 @@
 #include "core/storage.h"
 #include "stream/arena_layout.h"
 #include "stream/program.h"
+#include "stream/runtime.h"
 
 namespace hebb::stream {
 
@@ -38,8 +39,10 @@ struct Run {
 // Made by the submitting thread, which keeps what it points to alive; run and ended anywhere.
 class Replay {
  public:
-  // `states` are the blocks of the program's states, by their number.
-  Replay(const Program& program, const ArenaLayout& layout, const std::vector<Block*>& states);
+  // `states` are the blocks of the program's states, by their number; `random` is memory of the device for
+  // {seed, base} of a run, null where nothing is drawn.
+  Replay(const Runtime& runtime, const Program& program, const ArenaLayout& layout,
+         const std::vector<Block*>& states, void* random);
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
 
@@ -59,10 +62,10 @@ class Replay {
     uint64_t site;
   };
 
-  void add(const PlanCommand& command, const Program& program, const ArenaLayout& layout,
-           const std::vector<Block*>& states);
+  void add(const Runtime& runtime, const PlanCommand& command, const Program& program,
+           const ArenaLayout& layout, const std::vector<Block*>& states);
   void connect();
-  void bind(const Run& run);
+  void bind(Runtime& runtime, const Run& run);
   void make_packs(Stream& stream, const Run& run, int threads, uint64_t ticket);
   void run_command(Stream& stream, const Run& run, size_t index, int threads, uint64_t ticket);
   uint32_t check_inputs(Stream& stream, int threads, uint64_t ticket);
@@ -83,7 +86,7 @@ class Replay {
   std::vector<std::unique_ptr<Block>> blocks_;  // by buffer, for what no run binds
   // What is known to be bad before anything is written: guards of arguments.
   std::vector<Check> checks_;
-  int64_t random_[2] = {};
+  void* random_;
 };
 
 }  // namespace hebb::stream

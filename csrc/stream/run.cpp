@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "stream/stream.h"
 
@@ -53,7 +54,20 @@ void Stream::run(Entry& entry, uint64_t ticket) {
     entry.replay.reset();
     if (!entry.task) return;
   }
-  const uint32_t fault = entry.task_block == nullptr ? 0 : entry.task_block->fault;
+  run_task(entry, ticket);
+}
+
+void Stream::run_task(Entry& entry, uint64_t ticket) {
+  const Copy copy = std::exchange(entry.copy, {});
+  uint32_t fault = entry.task_block == nullptr ? 0 : entry.task_block->fault;
+  const uint32_t failure = attempt(copy_, ticket, [&] {
+    if (fault == 0 && copy.bytes > 0) runtime().copy(copy.to, copy.from, copy.bytes);
+    if (entry.task) runtime().finish();
+    return Fault{};
+  });
+  if (copy.written != nullptr) copy.written->fault = failure;
+  if (!entry.task) return;
+  if (fault == 0 && entry.task_block != nullptr) fault = failure;
   entry.task(fault == 0 ? nullptr : look_up(fault));
   entry.task = nullptr;
 }
@@ -66,15 +80,7 @@ void Stream::run_kernel(const Command& command, int count, uint64_t ticket) {
   }
   // What must not take a poisoned value keeps its own.
   if (fault != 0 && command.slot->traits.writes_state) return;
-  if (fault == 0) {
-    Context context = kernel_context(count);
-    try {
-      command.slot->cpu(command, context);
-      if (context.fault().set) fault = add_fault(*command.slot, context.fault(), ticket);
-    } catch (const std::bad_alloc&) {
-      fault = add_memory_fault(*command.slot, ticket);
-    }
-  }
+  if (fault == 0) fault = attempt(*command.slot, ticket, [&] { return runtime().run(command, count); });
   for (int i = 0; i < command.operand_count; ++i) {
     const Operand& operand = command[i];
     if (operand.role != Role::kIn) operand.block->fault = fault;

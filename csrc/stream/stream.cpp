@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/error.h"
 #include "stream/recorder.h"
 
 namespace hebb::stream {
@@ -45,8 +46,14 @@ bool writes_nothing(const Operand* operands, int count) {
 
 }  // namespace
 
-Stream::Stream(Executor& executor, Allocator& allocator, const Slot& copy)
-    : executor_(executor), allocator_(allocator), copy_(copy), arena_(*this), ring_(new Entry[kQueueLength]) {
+Stream::Stream(Executor& executor, Allocator& allocator, const Slot& copy, uint64_t first)
+    : executor_(executor),
+      allocator_(allocator),
+      copy_(copy),
+      arena_(*this),
+      ring_(new Entry[kQueueLength]),
+      submitted_(first),
+      completed_(first) {
   faults_.push_back(std::make_unique<Error>(ErrorKind::kMemory, "hebb", "the process is out of memory"));
   executor_.attach(this);
 }
@@ -125,7 +132,11 @@ Operand Stream::accepted(const Slot& slot, const Operand& operand, std::vector<B
 
 void Stream::submit(const Slot& slot, const Operand* operands, int count, const void* params,
                     size_t param_bytes) {
-  if (slot.cpu == nullptr) throw Error(ErrorKind::kDevice, slot.name, "no cpu kernel; available: none");
+  if (!runtime().has_kernel(slot)) {
+    const char* there = slot.cpu != nullptr ? "cpu" : slot.cuda != nullptr ? "cuda" : "none";
+    throw Error(ErrorKind::kDevice, slot.name,
+                text("no %s kernel; available: %s", device_name(device()), there));
+  }
   if (writes_nothing(operands, count)) return clear_poison(operands, count);
   std::vector<Block*> copies;
   std::vector<Operand> list;
@@ -147,7 +158,7 @@ void Stream::clear_poison(const Operand* operands, int count) {
   for (int i = 0; i < count && recorder_ == nullptr; ++i) {
     Block* block = operands[i].block;
     if (operands[i].role == Role::kIn || !block->fresh) continue;
-    then([block](const Error*) { block->fault = 0; }, nullptr);
+    write(block, nullptr, nullptr, 0);
     block->fresh = false;
   }
 }
@@ -184,6 +195,23 @@ void Stream::then(Task task, const Block* block) {
   publish();
 }
 
+void Stream::write(Block* block, void* to, std::shared_ptr<char[]> from, size_t bytes) {
+  Entry& entry = reserve();
+  entry.command.slot = nullptr;
+  const char* source = from.get();
+  entry.copy = {to, source, bytes, std::move(from), block};
+  publish();
+}
+
+void Stream::read(const Block* block, const void* from, void* to, size_t bytes, Task done) {
+  Entry& entry = reserve();
+  entry.command.slot = nullptr;
+  entry.task = std::move(done);
+  entry.task_block = block;
+  entry.copy = {to, from, bytes, nullptr, nullptr};
+  publish();
+}
+
 void Stream::replay(std::shared_ptr<Replay> replay, Run run, Task done) {
   Entry& entry = reserve();
   entry.command.slot = nullptr;
@@ -210,7 +238,11 @@ bool Stream::idle() const {
   return completed_.load(std::memory_order_acquire) == submitted_.load(std::memory_order_acquire);
 }
 
-void Stream::drain() { wait_for(submitted_.load(std::memory_order_relaxed)); }
+void Stream::drain() {
+  // A device that queues is asked to finish by the entry that waits for it.
+  if (device() != Device::kCpu) then([](const Error*) {}, nullptr);
+  wait_for(submitted_.load(std::memory_order_relaxed));
+}
 
 void Stream::wait_for(uint64_t ticket) {
   const auto done = [&] { return completed_.load(std::memory_order_acquire) >= ticket; };

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
 #include <vector>
@@ -52,7 +53,8 @@ inline constexpr uint64_t kQueueLength = 1024;
 class Stream {
  public:
   // `copy` fills an output from one input of any layout: for inputs that a slot does not take as they are.
-  Stream(Executor& executor, Allocator& allocator, const Slot& copy);
+  // Numbers of commands count from `first`.
+  Stream(Executor& executor, Allocator& allocator, const Slot& copy, uint64_t first = 0);
   // Drops what has not started and waits for the command that has.
   ~Stream();
   Stream(const Stream&) = delete;
@@ -82,11 +84,18 @@ class Stream {
   // What a host task is told: the error that poisoned the block it reads, null for none; it lives as long as
   // the stream. A task must not throw.
   using Task = std::function<void(const Error* fault)>;
-  // Runs on the executor after everything submitted so far; a stream that ends drops it unrun.
+  // Runs on the executor after everything submitted so far has been done; a stream that ends drops it unrun.
   void then(Task task, const Block* block);
 
-  // What a kernel is given: for tasks, on the executor.
-  Context kernel_context(int threads) const { return Context(executor_.runtime().threads(threads)); }
+  // Fills `to`, which lies in `block`, with `bytes` of the host's memory, which is kept until then.
+  void write(Block* block, void* to, std::shared_ptr<char[]> from, size_t bytes);
+  // Copies from `block`, unless it is poisoned, to the host's memory, which must be there until `done` is
+  // called.
+  void read(const Block* block, const void* from, void* to, size_t bytes, Task done);
+
+  // The device, for tasks on the executor.
+  Runtime& runtime() const { return executor_.runtime(); }
+  Device device() const { return executor_.runtime().device(); }
 
   // Appends one run of a compiled step; everything in `run` is allocated by now. `done`, which may be empty,
   // is called on the executor after it; a stream that ends drops both.
@@ -112,6 +121,15 @@ class Stream {
  private:
   friend class Executor;
 
+  // Between the host and the device.
+  struct Copy {
+    void* to = nullptr;
+    const void* from = nullptr;
+    size_t bytes = 0;
+    std::shared_ptr<char[]> source;  // of a write
+    Block* written = nullptr;
+  };
+
   struct Entry {
     Command command;
     Operand inline_operands[kInlineOperands];
@@ -119,6 +137,7 @@ class Stream {
     int threads = 1;
     Task task;
     const Block* task_block = nullptr;
+    Copy copy;
     std::shared_ptr<Replay> replay;
     Run replay_run;
   };
@@ -134,8 +153,12 @@ class Stream {
   // Executor side.
   bool run_some();
   void run(Entry& entry, uint64_t ticket);
+  void run_task(Entry& entry, uint64_t ticket);
   void run_kernel(const Command& command, int threads, uint64_t ticket);
   friend class Replay;
+  // work(), which says what a guard saw; the fault where it or the device failed, else 0.
+  template <class F>
+  uint32_t attempt(const Slot& slot, uint64_t ticket, F&& work);
   uint32_t add_fault(const Slot& slot, const Fault& fault, uint64_t ticket);
   uint32_t add_memory_fault(const Slot& slot, uint64_t ticket);
   uint32_t keep_fault(Error error, uint64_t ticket);
@@ -163,5 +186,17 @@ class Stream {
   std::atomic<uint32_t> fault_count_{0};
   std::function<void()> fault_listener_;
 };
+
+template <class F>
+uint32_t Stream::attempt(const Slot& slot, uint64_t ticket, F&& work) {
+  try {
+    const Fault fault = work();
+    return fault.set ? add_fault(slot, fault, ticket) : 0;
+  } catch (const std::bad_alloc&) {
+    return add_memory_fault(slot, ticket);
+  } catch (const Error& error) {
+    return keep_fault(error, ticket);
+  }
+}
 
 }  // namespace hebb::stream

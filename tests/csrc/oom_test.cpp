@@ -61,7 +61,8 @@ cpu::ThreadPool& pool() {
 }
 
 struct Training {
-  stream::Executor executor{stream::Runtime{[](int count) { return pool().threads(count); }, nullptr}};
+  stream::Executor executor{
+      std::make_unique<stream::HostRuntime>([](int count) { return pool().threads(count); })};
   cpu::CpuAllocator allocator;
   ops::Environment environment{executor, allocator};
   ops::States params, momenta, steps;

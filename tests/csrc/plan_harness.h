@@ -22,7 +22,7 @@ using Tensors = std::vector<Tensor>;
 using Step = std::function<Tensors(const Tensors&)>;
 
 struct Compiling {
-  stream::Executor executor{stream::Runtime{&Compiling::threads, nullptr}};
+  stream::Executor executor{std::make_unique<stream::HostRuntime>(&Compiling::threads)};
   cpu::CpuAllocator allocator;
   ops::Environment environment{executor, allocator};
 

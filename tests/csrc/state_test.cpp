@@ -18,7 +18,7 @@ using namespace hebb;
 namespace {
 
 struct Fixture {
-  stream::Executor executor{stream::Runtime{[](int) { return stream::Threads{}; }, nullptr}};
+  stream::Executor executor{std::make_unique<stream::HostRuntime>([](int) { return stream::Threads{}; })};
   cpu::CpuAllocator allocator;
   ops::Environment environment{executor, allocator};
 

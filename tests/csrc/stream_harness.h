@@ -94,7 +94,7 @@ inline Threads pool_threads(int count) {
 }
 
 struct Fixture {
-  Executor executor{Runtime{&pool_threads, nullptr}};
+  Executor executor{std::make_unique<HostRuntime>(&pool_threads)};
   cpu::CpuAllocator allocator;
   Stream stream{executor, allocator, copy_slot};
 

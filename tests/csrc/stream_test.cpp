@@ -164,7 +164,7 @@ TEST(streams_are_served_in_turn) {
 }
 
 TEST(stream_that_ends_drops_what_has_not_started) {
-  Executor executor(Runtime{&pool_threads, nullptr});
+  Executor executor(std::make_unique<HostRuntime>(&pool_threads));
   cpu::CpuAllocator allocator;
   gate = false;
   int ran = 0;

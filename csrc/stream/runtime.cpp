@@ -1,0 +1,27 @@
+#include "stream/runtime.h"
+
+#include <cstring>
+
+namespace hebb::stream {
+
+void HostRuntime::start() {
+  if (start_ != nullptr) start_();
+}
+
+Fault HostRuntime::run(const Command& command, int threads) {
+  Context context(threads_(threads));
+  command.slot->cpu(command, context);
+  return context.fault();
+}
+
+Fault HostRuntime::check(const Command& command, int threads) {
+  Context context(threads_(threads));
+  command.slot->check(command, context);
+  return context.fault();
+}
+
+void HostRuntime::copy(void* to, const void* from, size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
+}  // namespace hebb::stream

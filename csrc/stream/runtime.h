@@ -1,0 +1,57 @@
+// Runtime: what a device gives its executor. Everything but the constructor is called on the executor thread.
+#pragma once
+
+#include <cstddef>
+
+#include "core/storage.h"
+#include "stream/command.h"
+#include "stream/context.h"
+
+namespace hebb::stream {
+
+class Runtime {
+ public:
+  explicit Runtime(Device device) : device_(device) {}
+  virtual ~Runtime() = default;
+  Device device() const { return device_; }
+
+  // From any thread.
+  virtual bool has_kernel(const Slot& slot) const = 0;
+  // Called once, before anything else: floating-point environment, signal mask, name.
+  virtual void start() {}
+  // Runs a kernel, or queues it behind all that was run or copied before; says what a guard saw. These may
+  // throw std::bad_alloc, and Error(kDevice) where the device has failed.
+  virtual Fault run(const Command& command, int threads) = 0;
+  // The same for the kernel that looks at a guard's data alone; nothing where the slot has none.
+  virtual bool has_check(const Slot& slot) const = 0;
+  virtual Fault check(const Command& command, int threads) = 0;
+  // Between memory of the host and of the device, or within the device, in order with kernels. What is copied
+  // from the host may be reused at once; what is copied to it is there after finish().
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  // All that was run or copied is there.
+  virtual void finish() {}
+
+ private:
+  Device device_;
+};
+
+// The CPU: kernels have run when run() returns.
+class HostRuntime : public Runtime {
+ public:
+  // `start` may be null.
+  explicit HostRuntime(Threads (*threads)(int count), void (*start)() = nullptr)
+      : Runtime(Device::kCpu), threads_(threads), start_(start) {}
+
+  bool has_kernel(const Slot& slot) const override { return slot.cpu != nullptr; }
+  bool has_check(const Slot& slot) const override { return slot.check != nullptr; }
+  void start() override;
+  Fault run(const Command& command, int threads) override;
+  Fault check(const Command& command, int threads) override;
+  void copy(void* to, const void* from, size_t bytes) override;
+
+ private:
+  Threads (*threads_)(int count);
+  void (*start_)();
+};
+
+}  // namespace hebb::stream
