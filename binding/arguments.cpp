@@ -108,6 +108,12 @@ Shape shape_of(const char* op, const Napi::Value& value) {
   return shape;
 }
 
+Device device_of(const char* op, const Napi::Value& value) {
+  const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+  if (name != "cpu" && name != "cuda") refuse(op, "device", "'cpu' or 'cuda'", value);
+  return name == "cuda" ? Device::kCuda : Device::kCpu;
+}
+
 DType dtype_of(const char* op, const char* name, const Napi::Value& value) {
   DType dtype;
   if (!value.IsString() || !parse_dtype(value.As<Napi::String>().Utf8Value().c_str(), &dtype)) {

@@ -19,6 +19,8 @@ Napi::Function function_of(const char* op, const char* name, const Napi::Value& 
 // An array of tensors.
 std::vector<Tensor> tensors_of(const char* op, const char* name, const Napi::Value& value);
 Shape shape_of(const char* op, const Napi::Value& value);
+// 'cpu' or 'cuda'.
+Device device_of(const char* op, const Napi::Value& value);
 DType dtype_of(const char* op, const char* name, const Napi::Value& value);
 
 }  // namespace hebb::binding

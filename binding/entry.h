@@ -10,13 +10,32 @@
 
 namespace hebb::binding {
 
+// An entry computes on the base device unless it finds operands elsewhere; one that was called from within
+// another, by a function of JavaScript, leaves that where it was.
+class OnBaseDevice {
+ public:
+  explicit OnBaseDevice(ops::Environment& environment)
+      : environment_(environment), before_(environment.device()) {
+    environment.make_current();
+  }
+  ~OnBaseDevice() {
+    if (environment_.stream_of(before_) != nullptr) environment_.use(before_);
+  }
+  OnBaseDevice(const OnBaseDevice&) = delete;
+  OnBaseDevice& operator=(const OnBaseDevice&) = delete;
+
+ private:
+  ops::Environment& environment_;
+  Device before_;
+};
+
 template <class F>
 Napi::Value entry(const Napi::CallbackInfo& info, F body) {
   Napi::Env env = info.Env();
   Environment& environment = Environment::of(env);
   try {
     if (environment.ended()) throw Error(ErrorKind::kState, "hebb", "the environment has ended");
-    environment.ops().make_current();
+    const OnBaseDevice on(environment.ops());
     Napi::Value result = body(environment);
     environment.account();
     return result;

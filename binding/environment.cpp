@@ -1,6 +1,7 @@
 // The life of an environment, and the way results come back to its thread.
 #include "binding/environment.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -39,31 +40,60 @@ std::string camel_case(const std::string& name) {
 Environment::Environment(Napi::Env env) : env_(env), process_(Process::acquire()) {
   allocator_ = std::make_unique<cpu::CpuAllocator>();
   ops_ = std::make_unique<ops::Environment>(process_->executor(), *allocator_);
+  ops_->set_opener([this] { open_cuda(); });
   ops_->make_current();
   stream().set_threads(cpu::usable_cores());
   napi_value name = Napi::String::New(env, "hebb");
   napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &deliver,
                                   &notify_);
   napi_unref_threadsafe_function(env, notify_);
-  stream().on_fault([this] {
-    {
-      std::lock_guard lock(completions_mutex_);
-      fault_arrived_ = true;
-    }
-    napi_call_threadsafe_function(notify_, nullptr, napi_tsfn_nonblocking);
-  });
+  watch_faults(stream());
   // Hooks run in reverse order: this one before the thread-safe function's own.
   napi_add_env_cleanup_hook(env, &end_environment, this);
 }
 
 Environment::~Environment() { end(); }
 
+void Environment::watch_faults(stream::Stream& stream) {
+  stream.on_fault([this] {
+    {
+      std::lock_guard lock(completions_mutex_);
+      fault_arrived_ = true;
+    }
+    napi_call_threadsafe_function(notify_, nullptr, napi_tsfn_nonblocking);
+  });
+}
+
+std::optional<Error> Environment::take_fault(uint32_t count) {
+  for (const Device device : {Device::kCpu, Device::kCuda}) {
+    stream::Stream* stream = ops_->stream_of(device);
+    if (stream == nullptr) continue;
+    if (auto fault = stream->take_fault(count)) return fault;
+  }
+  return std::nullopt;
+}
+
+uint32_t Environment::fault_count() {
+  uint32_t most = 0;
+  for (const Device device : {Device::kCpu, Device::kCuda}) {
+    if (stream::Stream* stream = ops_->stream_of(device)) most = std::max(most, stream->fault_count());
+  }
+  return most;
+}
+
+void Environment::open_cuda() {
+  stream::Executor& executor = process_->cuda_executor();
+  cuda_allocator_ = std::make_unique<device::CachingAllocator>(process_->cuda_chunks());
+  ops_->add_device(executor, *cuda_allocator_);
+  watch_faults(*ops_->stream_of(Device::kCuda));
+}
+
 Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
 void Environment::end() {
   if (ended()) return;
   ops_->make_current();
-  if (auto fault = stream().take_fault()) {
+  if (auto fault = take_fault()) {
     std::fprintf(stderr, "hebb: a failure that nothing read: %s: %s\n", camel_case(fault->op()).c_str(),
                  fault->detail().c_str());
   }
@@ -77,6 +107,7 @@ void Environment::end() {
   notify_ = nullptr;
   completions_.clear();
   allocator_.reset();
+  cuda_allocator_.reset();
   process_.reset();
 }
 
@@ -122,7 +153,8 @@ void Environment::begin_recording() {
     throw Error(ErrorKind::kState, "compile",
                 "a step is being recorded already; call one step inside another");
   }
-  recorder_ = std::make_unique<stream::Recorder>();
+  recorder_ = std::make_unique<stream::Recorder>(ops_->device());
+  ops_->set_recorded_device(ops_->device());
   recorded_sites_.clear();
   handles_.open();
   stream().set_recorder(recorder_.get());
@@ -130,7 +162,9 @@ void Environment::begin_recording() {
 
 void Environment::end_recording() {
   if (!recorder_) return;
+  ops_->use(ops_->base_device());
   stream().set_recorder(nullptr);
+  ops_->set_recorded_device(std::nullopt);
   handles_.close_recorded([this](const Tensor& tensor) {
     return !tensor.is_constant() && recorder_->owns(tensor.storage()->block());
   });
@@ -219,7 +253,7 @@ void Environment::deliver_all() {
   if (expected_ == 0 && !ready.empty()) napi_unref_threadsafe_function(env_, notify_);
   try {
     for (auto& completion : ready) {
-      const auto untold = completion->take_fault ? stream().take_fault() : std::nullopt;
+      const auto untold = completion->take_fault ? take_fault() : std::nullopt;
       const Error* error = untold ? &*untold : completion->fault;
       Napi::Value argument = error ? make_error(*error) : env_.Undefined();
       // The callbacks only settle promises: whoever waits for those runs once all are settled.
@@ -231,7 +265,7 @@ void Environment::deliver_all() {
       if (env_.IsExceptionPending()) env_.GetAndClearPendingException();
     }
     if (fault && !fault_listener_.IsEmpty()) {
-      fault_listener_.Call({Napi::Number::New(env_, stream().fault_count())});
+      fault_listener_.Call({Napi::Number::New(env_, fault_count())});
     }
   } catch (const Napi::Error&) {
     // A worker that is being terminated runs no callback any more; nobody waits for the others either.
@@ -240,7 +274,9 @@ void Environment::deliver_all() {
 
 void Environment::account() {
   if (ended()) return;
-  const auto live = static_cast<int64_t>(allocator_->stats().live_bytes);
+  // A small object of JavaScript may hold much memory of a GPU too.
+  const size_t on_cuda = cuda_allocator_ ? cuda_allocator_->stats().live_bytes : 0;
+  const auto live = static_cast<int64_t>(allocator_->stats().live_bytes + on_cuda);
   if (std::llabs(live - accounted_) < kAccountStep) return;
   int64_t total = 0;
   napi_adjust_external_memory(env_, live - accounted_, &total);

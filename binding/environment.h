@@ -44,6 +44,9 @@ class Environment {
   ops::Environment& ops() { return *ops_; }
   stream::Stream& stream() { return ops_->stream(); }
   cpu::CpuAllocator& allocator() { return *allocator_; }
+  // Null until the GPU is used.
+  device::CachingAllocator* cuda_allocator() { return cuda_allocator_.get(); }
+  Process& process() { return *process_; }
   HandleLists& handles() { return handles_; }
   stream::Isa isa() const { return process_->isa(); }
 
@@ -59,7 +62,8 @@ class Environment {
   uint64_t position();
   Napi::Value make_error(const Error& error);
 
-  // Everything until end_recording() is recorded. Throws Error(kState) where something is already.
+  // Everything until end_recording() is recorded, on the device in use. Throws Error(kState) where something
+  // is already.
   void begin_recording();
   stream::Recorder* recorder() { return recorder_.get(); }
   // The recorded values die; tensors made for real live on.
@@ -80,6 +84,11 @@ class Environment {
   // From the executor thread.
   void complete(std::unique_ptr<Completion> completion);
 
+  // The first failure of any device that nobody has been told of, if it is among the first `count` of its
+  // device.
+  std::optional<Error> take_fault(uint32_t count = ~uint32_t{0});
+  uint32_t fault_count();
+
   // Tells the garbage collector how much memory its handles keep, when that changed by a megabyte or more.
   void account();
 
@@ -93,11 +102,14 @@ class Environment {
 
   static void deliver(napi_env env, napi_value, void* context, void*);
   void deliver_all();
+  void open_cuda();
+  void watch_faults(stream::Stream& stream);
   Napi::Value site_of(uint64_t ticket);
 
   Napi::Env env_;
   std::shared_ptr<Process> process_;
   std::unique_ptr<cpu::CpuAllocator> allocator_;
+  std::unique_ptr<device::CachingAllocator> cuda_allocator_;
   std::unique_ptr<ops::Environment> ops_;
   HandleLists handles_;
   Napi::FunctionReference error_factory_;

@@ -16,6 +16,7 @@ Napi::Value invoke(const Napi::CallbackInfo& info) {
     std::vector<ops::Argument> args;
     args.reserve(spec.args.size());
     for (size_t i = 0; i < spec.args.size(); ++i) args.push_back(argument(spec, spec.args[i], info[i]));
+    environment.ops().use(ops::device_of(spec, args));
     const uint64_t before = environment.position();
     std::vector<Tensor> results = ops::call(spec, args);
     if (spec.guard) environment.note_site(before);

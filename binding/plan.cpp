@@ -83,6 +83,15 @@ void check_arguments(const std::vector<Tensor>& args) {
   }
 }
 
+// A step runs where its arguments are, or on the base device.
+void follow(Environment& environment, const std::vector<Tensor>& args) {
+  for (const auto& arg : args) {
+    if (arg.is_constant()) continue;
+    environment.ops().use(arg.device());
+    return;
+  }
+}
+
 // recordBegin(tensors): a placeholder for each. A state given as an argument is the value it has now.
 Napi::Value record_begin(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
@@ -92,6 +101,7 @@ Napi::Value record_begin(const Napi::CallbackInfo& info) {
       args = tensors_of("compile", "arguments", info[0]);
     }
     check_arguments(args);
+    follow(environment, args);
     environment.begin_recording();
     std::vector<Tensor> placeholders;
     for (const auto& arg : args)
@@ -113,7 +123,8 @@ Napi::Value record_end(const Napi::CallbackInfo& info) {
       const std::vector<Tensor> results = tensors_of("compile", "results", info[0]);
       handle->plan = std::make_unique<stream::Plan>(
           environment.stream(), *environment.recorder(), results,
-          info[1].ToBoolean() ? environment.ops().optimiser(handle->tuning) : stream::Optimiser{});
+          info[1].ToBoolean() ? ops::Environment::optimiser(handle->tuning, environment.ops().device())
+                              : stream::Optimiser{});
     } catch (...) {
       environment.end_recording();
       environment.drop_plan(*handle);
@@ -173,6 +184,7 @@ Napi::Value blanks(const Napi::CallbackInfo& info) {
 Napi::Value run(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
     PlanHandle& handle = plan_of(environment, info[0]);
+    environment.ops().use(handle.plan->device());
     if (auto fault = environment.stream().take_fault()) throw *fault;
     const size_t first = 2, results = handle.plan->results();
     std::vector<Tensor> args;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <utility>
 
+#include "core/error.h"
 #include "device/cpu/pool.h"
 #include "ops/environment.h"
 
@@ -60,7 +61,19 @@ Process::Process() : isa_(cpu::choose_isa(std::getenv("HEBB_ISA"))) {
   }
 }
 
+stream::Executor& Process::cuda_executor() {
+  std::lock_guard lock(cuda_mutex_);
+  if (cuda_executor_) return *cuda_executor_;
+  cuda_library_ = cuda::open_library(cuda::search_of_process());
+  if (cuda_library_.api == nullptr)
+    throw Error(ErrorKind::kDevice, "device", "no GPU: " + cuda_library_.reason);
+  ops::load_kernels(*cuda_library_.api);
+  cuda_executor_ = std::make_unique<stream::Executor>(std::make_unique<cuda::CudaRuntime>(cuda_library_));
+  return *cuda_executor_;
+}
+
 Process::~Process() {
+  cuda_executor_.reset();
   executor_.reset();
   delete pool;
   pool = nullptr;

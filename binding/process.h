@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 
 #include "device/cpu/isa.h"
+#include "device/cuda/library.h"
+#include "device/cuda/runtime.h"
 #include "stream/executor.h"
 
 namespace hebb::binding {
@@ -18,12 +21,19 @@ class Process {
   ~Process();
   stream::Executor& executor() { return *executor_; }
   stream::Isa isa() const { return isa_; }
+  // Opens the GPU the first time it is asked for; throws Error(kDevice) with the reason where there is none.
+  stream::Executor& cuda_executor();
+  device::ChunkSource& cuda_chunks() { return cuda::chunk_source(cuda_library_); }
+  const stream::CudaInfo& cuda_info() const { return cuda_library_.info; }
 
  private:
   Process();
 
   stream::Isa isa_;
   std::unique_ptr<stream::Executor> executor_;
+  std::mutex cuda_mutex_;
+  cuda::Library cuda_library_;
+  std::unique_ptr<stream::Executor> cuda_executor_;
 };
 
 }  // namespace hebb::binding

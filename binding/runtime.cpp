@@ -1,4 +1,5 @@
 // Threads, seeds, memory figures and waiting, per environment.
+#include <atomic>
 #include <cmath>
 
 #include "binding/arguments.h"
@@ -59,24 +60,58 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
 // setMemoryCap(bytes): the cap that all environments of the process share.
 Napi::Value set_memory_cap(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
-    cpu::set_memory_cap(static_cast<size_t>(whole("memory", "cap", info[0], 0, 9007199254740991.0)));
+    const auto cap = static_cast<size_t>(whole("memory", "cap", info[0], 0, 9007199254740991.0));
+    if (!info[1].IsUndefined() && device_of("memory", info[1]) == Device::kCuda) {
+      environment.process().cuda_executor();
+      environment.process().cuda_chunks().cap.store(cap);
+    } else {
+      cpu::set_memory_cap(cap);
+    }
     return environment.env().Undefined();
   });
 }
 
+void set_figures(Napi::Object object, const device::MemoryStats& stats, size_t cap, stream::Stream& stream) {
+  object.Set("liveBytes", static_cast<double>(stats.live_bytes));
+  object.Set("liveBlocks", static_cast<double>(stats.live_blocks));
+  object.Set("peakBytes", static_cast<double>(stats.peak_bytes));
+  object.Set("cachedBytes", static_cast<double>(stats.cached_bytes));
+  object.Set("reservedBytes", static_cast<double>(stats.reserved_bytes));
+  object.Set("capBytes", static_cast<double>(cap));
+  object.Set("arenaBytes", static_cast<double>(stream.arena().bytes()));
+}
+
 Napi::Value memory(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
-    const auto stats = environment.allocator().stats();
     auto object = Napi::Object::New(environment.env());
-    object.Set("liveBytes", static_cast<double>(stats.live_bytes));
-    object.Set("liveBlocks", static_cast<double>(stats.live_blocks));
-    object.Set("peakBytes", static_cast<double>(stats.peak_bytes));
-    object.Set("cachedBytes", static_cast<double>(stats.cached_bytes));
-    object.Set("reservedBytes", static_cast<double>(stats.reserved_bytes));
-    object.Set("capBytes", static_cast<double>(cpu::memory_cap()));
-    object.Set("arenaBytes", static_cast<double>(environment.stream().arena().bytes()));
+    set_figures(object, environment.allocator().stats(), cpu::memory_cap(),
+                *environment.ops().stream_of(Device::kCpu));
+    if (const auto* allocator = environment.cuda_allocator()) {
+      auto cuda = Napi::Object::New(environment.env());
+      set_figures(cuda, allocator->stats(), environment.process().cuda_chunks().cap.load(),
+                  *environment.ops().stream_of(Device::kCuda));
+      object.Set("cuda", cuda);
+    }
     object.Set("liveTensors", static_cast<double>(environment.handles().live()));
     return object;
+  });
+}
+
+// setDevice('cpu' | 'cuda'): what does not follow from operands is computed there from now on. Throws the
+// reason where there is no GPU.
+Napi::Value set_device(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const Device device = device_of("setDevice", info[0]);
+    if (environment.recorder() != nullptr)
+      throw Error(ErrorKind::kState, "setDevice", "a step is being recorded; set the device before");
+    environment.ops().set_base_device(device);
+    return environment.env().Undefined();
+  });
+}
+
+Napi::Value device(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    return Napi::String::New(environment.env(), device_name(environment.ops().base_device()));
   });
 }
 
@@ -88,8 +123,19 @@ Napi::Value flush(const Napi::CallbackInfo& info) {
     (*completion)->callback = Napi::Persistent(function_of("flush", "done", info[0]));
     (*completion)->take_fault = info[1].ToBoolean();
     environment.expect();
-    environment.stream().then(
-        [&environment, completion](const Error*) { environment.complete(std::move(*completion)); }, nullptr);
+    // The last device to get there tells.
+    auto open = std::make_shared<std::atomic<int>>(0);
+    stream::Stream* streams[] = {environment.ops().stream_of(Device::kCpu),
+                                 environment.ops().stream_of(Device::kCuda)};
+    for (const auto* stream : streams) *open += stream != nullptr;
+    for (auto* stream : streams) {
+      if (stream == nullptr) continue;
+      stream->then(
+          [&environment, completion, open](const Error*) {
+            if (open->fetch_sub(1) == 1) environment.complete(std::move(*completion));
+          },
+          nullptr);
+    }
     return environment.env().Undefined();
   });
 }
@@ -131,7 +177,7 @@ Napi::Value watch(const Napi::CallbackInfo& info) {
 Napi::Value take_fault(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
     const double count = whole("takeFault", "count", info[0], 0, 4294967295.0);
-    auto fault = environment.stream().take_fault(static_cast<uint32_t>(count));
+    auto fault = environment.take_fault(static_cast<uint32_t>(count));
     return fault ? environment.make_error(*fault) : environment.env().Undefined();
   });
 }
@@ -146,6 +192,8 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
   exports.Set("setMemoryCap", Napi::Function::New(env, set_memory_cap));
   exports.Set("memory", Napi::Function::New(env, memory));
+  exports.Set("setDevice", Napi::Function::New(env, set_device));
+  exports.Set("device", Napi::Function::New(env, device));
   exports.Set("flush", Napi::Function::New(env, flush));
   exports.Set("setPrecision", Napi::Function::New(env, set_precision));
   exports.Set("isa", Napi::Function::New(env, isa));

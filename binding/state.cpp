@@ -1,7 +1,9 @@
 // State cells at the border.
+#include "binding/arguments.h"
 #include "binding/entry.h"
 #include "binding/exports.h"
 #include "ops/op.h"
+#include "ops/transfer.h"
 
 namespace hebb::binding {
 
@@ -16,7 +18,9 @@ Napi::Value create(const Napi::CallbackInfo& info) {
       throw Error(ErrorKind::kDType, "state",
                   std::string("only a float state can require a gradient, got ") + dtype_name(value.dtype()));
     }
-    auto state = ops::make_state(value);
+    if (!value.is_constant()) environment.ops().use(value.device());
+    if (info[2].IsString()) environment.ops().use(device_of("state", info[2]));
+    auto state = ops::make_state(ops::to_device(value, environment.ops().device()));
     state->set_requires_grad(requires_grad);
     return wrap(environment, std::move(state));
   });
@@ -32,6 +36,7 @@ Napi::Value assign(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     Handle& target = state_handle("assign", "the target", info[0]);
     const Tensor value = tensor_handle("assign", "the value", info[1]).value();
+    environment.ops().use(target.state->device());
     if (!environment.ops().repeats()) ops::assign(*target.state, value);
     return environment.env().Undefined();
   });
@@ -78,6 +83,14 @@ Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
   });
 }
 
+// stateTo(state, device): the same cell, elsewhere.
+Napi::Value to(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    ops::move_state(*state_handle("to", "it", info[0]).state, device_of("to", info[1]));
+    return environment.env().Undefined();
+  });
+}
+
 Napi::Value version(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     State& state = *state_handle("state", "it", info[0]).state;
@@ -94,6 +107,7 @@ void export_state(Napi::Env env, Napi::Object exports) {
   exports.Set("stateGrad", Napi::Function::New(env, get_grad));
   exports.Set("stateSetGrad", Napi::Function::New(env, set_grad));
   exports.Set("stateSetRequiresGrad", Napi::Function::New(env, set_requires_grad));
+  exports.Set("stateTo", Napi::Function::New(env, to));
   exports.Set("stateVersion", Napi::Function::New(env, version));
 }
 

@@ -7,6 +7,7 @@
 #include "binding/entry.h"
 #include "binding/exports.h"
 #include "ops/op.h"
+#include "ops/transfer.h"
 
 namespace hebb::binding {
 
@@ -55,6 +56,7 @@ Napi::Value create(const Napi::CallbackInfo& info) {
     const DType dtype = dtype_of("tensor", "dtype", info[0]);
     const Shape shape = shape_of("tensor", info[1]);
     const Bytes bytes = bytes_of("tensor", info[2]);
+    if (info[3].IsString()) environment.ops().use(device_of("tensor", info[3]));
     check_length("tensor", bytes, shape, dtype);
     return wrap(environment, from_bytes(environment, dtype, shape, bytes));
   });
@@ -86,7 +88,7 @@ struct Source {
   size_t size;
 };
 
-Source source_of(const char* op, const Napi::Value& value, const Bytes& target) {
+Source source_of(Environment& environment, const char* op, const Napi::Value& value, const Bytes& target) {
   Handle& handle = tensor_handle(op, "the tensor", value);
   autograd::GradMode off(false);
   Tensor tensor = handle.value();
@@ -95,6 +97,7 @@ Source source_of(const char* op, const Napi::Value& value, const Bytes& target) 
                 "the value of a step that is being recorded is not there yet; return it from the step");
   }
   const ops::NotRecorded now;
+  if (!tensor.is_constant()) environment.ops().use(tensor.device());
   tensor = ops::contiguous(tensor);
   check_length(op, target, tensor.shape(), tensor.dtype());
   Block* block = tensor.storage()->block();
@@ -106,7 +109,7 @@ Source source_of(const char* op, const Napi::Value& value, const Bytes& target) 
 Napi::Value read(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     const Bytes target = bytes_of("read", info[1]);
-    const Source source = source_of("read", info[0], target);
+    const Source source = source_of(environment, "read", info[0], target);
     auto completion = std::make_shared<std::unique_ptr<Completion>>(new Completion);
     (*completion)->callback = Napi::Persistent(function_of("read", "done", info[2]));
     (*completion)->target = Napi::Persistent(info[1].As<Napi::Object>());
@@ -123,7 +126,7 @@ Napi::Value read(const Napi::CallbackInfo& info) {
 Napi::Value read_sync(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     const Bytes target = bytes_of("readSync", info[1]);
-    const Source source = source_of("readSync", info[0], target);
+    const Source source = source_of(environment, "readSync", info[0], target);
     std::optional<Error> failure;
     environment.stream().read(source.block, source.data, const_cast<void*>(target.data), source.size,
                               [&failure](const Error* fault) {
@@ -132,6 +135,26 @@ Napi::Value read_sync(const Napi::CallbackInfo& info) {
     environment.stream().drain();
     if (failure) throw *failure;
     return environment.env().Undefined();
+  });
+}
+
+// tensorDevice(tensor or state): 'cpu' or 'cuda'; a constant is where it would be made.
+Napi::Value device(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const Handle& handle = tensor_handle("device", "it", info[0]);
+    const bool anywhere = !handle.state && handle.tensor.is_constant();
+    const Device device = handle.state ? handle.state->device()
+                          : anywhere   ? environment.ops().base_device()
+                                       : handle.tensor.device();
+    return Napi::String::New(environment.env(), device_name(device));
+  });
+}
+
+// tensorTo(tensor, device).
+Napi::Value to(const Napi::CallbackInfo& info) {
+  return entry(info, [&](Environment& environment) {
+    const Tensor x = tensor_handle("to", "x", info[0]).value();
+    return wrap(environment, ops::to_device(x, device_of("to", info[1])));
   });
 }
 
@@ -184,6 +207,8 @@ void export_tensor(Napi::Env env, Napi::Object exports) {
   exports.Set("describe", Napi::Function::New(env, describe));
   exports.Set("read", Napi::Function::New(env, read));
   exports.Set("readSync", Napi::Function::New(env, read_sync));
+  exports.Set("tensorDevice", Napi::Function::New(env, device));
+  exports.Set("tensorTo", Napi::Function::New(env, to));
   exports.Set("dispose", Napi::Function::New(env, dispose));
   exports.Set("isDisposed", Napi::Function::New(env, is_disposed));
   exports.Set("detach", Napi::Function::New(env, detach));

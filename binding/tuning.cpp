@@ -76,7 +76,7 @@ Napi::Value tune(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     PlanHandle& handle = plan_of(environment, info[0]);
     handle.tuning.methods = tuning_of(environment, info[1]).methods;
-    handle.plan->optimise(environment.ops().optimiser(handle.tuning));
+    handle.plan->optimise(ops::Environment::optimiser(handle.tuning, handle.plan->device()));
     return environment.env().Undefined();
   });
 }

@@ -3,6 +3,8 @@ export * from './ops.gen';
 export { grad, noGrad, valueAndGrad } from './autograd';
 export type { GradOptions } from './autograd';
 export { checkpoint } from './checkpoint';
+export { device, setDevice } from './device';
+export type { Device } from './device';
 export { compile } from './compile';
 export type { CompileOptions, PassReport, Step } from './compile';
 export type { Precision } from './precision';
@@ -19,7 +21,7 @@ export {
 export type { Operand, TensorLike } from './handle';
 export type { HostArrays, Nested } from './host';
 export type { DType, TypedArray } from './host';
-export type { MemoryFigures } from './runtime';
+export type { DeviceMemory, MemoryFigures } from './runtime';
 export { profile } from './profile';
 export type { Profile } from './profile';
 export type { ProfiledCommand, ProfileOptions, Trace, TraceEvent } from './profile';

@@ -55,8 +55,11 @@ export interface OpSchema {
   readonly args: readonly ArgSchema[];
 }
 
-/** Bytes and counts of one environment's memory on the CPU. */
-export interface MemoryFigures {
+/** Where memory is and ops compute. */
+export type Device = 'cpu' | 'cuda';
+
+/** Bytes and counts of one environment's memory on one device. */
+export interface DeviceMemory {
   /** Bytes of all tensors and states alive, as asked for. */
   readonly liveBytes: number;
   readonly liveBlocks: number;
@@ -70,8 +73,13 @@ export interface MemoryFigures {
   readonly capBytes: number;
   /** Bytes of the one block, counted in `liveBytes`, that compiled steps share: as much as the largest of them needs. */
   readonly arenaBytes: number;
+}
+
+/** The memory on the CPU, and on a GPU that is in use. */
+export interface MemoryFigures extends DeviceMemory {
   /** Tensor objects that have not been disposed. */
   readonly liveTensors: number;
+  readonly cuda?: DeviceMemory;
 }
 
 /** What a recorded step holds of the native side. */
@@ -125,7 +133,9 @@ type Done = (error?: Error) => void;
 export interface Native {
   readonly ops: Readonly<Record<string, (...args: unknown[]) => never>>;
   schema(): OpSchema[];
-  create(dtype: DType, shape: readonly number[], data: TypedArray): Handle;
+  create(dtype: DType, shape: readonly number[], data: TypedArray, device?: Device): Handle;
+  tensorDevice(handle: Handle): Device;
+  tensorTo(handle: Handle, device: Device): Handle;
   describe(handle: Handle): [dtype: DType, requiresGrad: boolean, ...shape: number[]];
   read(handle: Handle, target: TypedArray, done: Done): void;
   readSync(handle: Handle, target: TypedArray): void;
@@ -134,7 +144,8 @@ export interface Native {
   detach(handle: Handle): Handle;
   scopeOpen(): void;
   scopeClose(kept: readonly Handle[]): void;
-  stateCreate(value: Handle, requiresGrad: boolean): Handle;
+  stateCreate(value: Handle, requiresGrad: boolean, device?: Device): Handle;
+  stateTo(state: Handle, device: Device): void;
   stateSnapshot(state: Handle): Handle;
   stateAssign(state: Handle, value: Handle): void;
   stateGrad(state: Handle): Handle | undefined;
@@ -157,7 +168,9 @@ export interface Native {
   setCounter(counter: number): void;
   threads(): number;
   setThreads(count: number): void;
-  setMemoryCap(bytes: number): void;
+  setMemoryCap(bytes: number, device?: Device): void;
+  setDevice(device: Device): void;
+  device(): Device;
   memory(): MemoryFigures;
   flush(done: Done, takeFault: boolean): void;
   isa(): 'v2' | 'avx2' | 'avx512' | 'amx' | 'amx-emulated' | 'neon';

@@ -1,8 +1,9 @@
 // Threads, memory and waiting, for this environment.
+import { checkDevice } from './device';
 import { native } from './native';
-import type { MemoryFigures } from './native';
+import type { Device, MemoryFigures } from './native';
 
-export type { MemoryFigures } from './native';
+export type { DeviceMemory, MemoryFigures } from './native';
 
 /**
  * Bytes and tensor counts of this environment.
@@ -14,14 +15,17 @@ export const memory = (): MemoryFigures => native.memory();
 
 /**
  * Sets how many bytes the tensors of the process may take together, the cache included: 80 % of the machine's memory, or of
- * the container's limit, unless set. Beyond it ops throw OutOfMemoryError. Throws ValueError for anything but a whole number
+ * the container's limit, unless set; on a GPU 90 % of what was free when it was first used. Beyond it ops throw OutOfMemoryError. Throws ValueError for anything but a whole number
  * of 0 and more.
  *
  * @example
  * setMemoryCap(2 * 2 ** 30);
  * memory().capBytes; // 2147483648
  */
-export const setMemoryCap = (bytes: number): void => native.setMemoryCap(bytes);
+export function setMemoryCap(bytes: number, device: Device = 'cpu'): void {
+  checkDevice('setMemoryCap', device);
+  native.setMemoryCap(bytes, device);
+}
 
 /**
  * How many threads kernels run on; the usable cores unless set. Results do not depend on it.

@@ -1,11 +1,12 @@
 // State: what changes. Parameters, running statistics, moments, counters.
 import { inspect } from 'node:util';
+import { checkDevice } from './device';
 import { ShapeError } from './errors';
 import { checkOptions, kHandle, wrap } from './handle';
 import type { TensorLike } from './handle';
 import type { HostArrays } from './host';
 import { native } from './native';
-import type { DType, Handle } from './native';
+import type { Device, DType, Handle } from './native';
 import { requireHandle, tensor } from './tensor';
 import type { Tensor, TensorData } from './tensor';
 
@@ -59,6 +60,18 @@ export class State<D extends DType = DType> implements TensorLike<D> {
 
   set grad(value: Tensor | undefined) {
     native.stateSetGrad(this[kHandle], value === undefined ? undefined : requireHandle('grad', value));
+  }
+
+  /** Where its memory is: 'cpu' or 'cuda'. */
+  get device(): Device {
+    return native.tensorDevice(this[kHandle]);
+  }
+
+  /** Moves the value, and the gradient, to another device; it stays the same cell. Waits until they are computed. */
+  to(device: Device): this {
+    checkDevice('to', device);
+    native.stateTo(this[kHandle], device);
+    return this;
   }
 
   /** The value as it is now. */
@@ -115,6 +128,8 @@ export interface StateOptions<D extends DType> {
   readonly dtype?: D;
   readonly shape?: readonly number[];
   readonly requiresGrad?: boolean;
+  /** Where it is to be; the one of the value, or of `setDevice`, unless said. */
+  readonly device?: Device;
 }
 
 /**
@@ -129,13 +144,14 @@ export function state<D extends DType = DType>(
   value: TensorData | TensorLike<D>,
   options: StateOptions<D> = {},
 ): State<D> {
-  checkOptions('state', options, ['dtype', 'shape', 'requiresGrad']);
+  checkOptions('state', options, ['dtype', 'shape', 'requiresGrad', 'device']);
   const { requiresGrad = false, ...rest } = options;
   if (typeof value === 'object' && value !== null && kHandle in value) {
-    return new State(native.stateCreate(value[kHandle], requiresGrad));
+    if (options.device !== undefined) checkDevice('state', options.device);
+    return new State(native.stateCreate(value[kHandle], requiresGrad, options.device));
   }
   using made = tensor(value as TensorData, rest);
-  return new State(native.stateCreate(made[kHandle], requiresGrad));
+  return new State(native.stateCreate(made[kHandle], requiresGrad, options.device));
 }
 
 /**

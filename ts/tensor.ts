@@ -1,5 +1,6 @@
 // Tensor: an immutable value computed in the background, and how one is made from JavaScript data.
 import { inspect } from 'node:util';
+import { checkDevice } from './device';
 import { ShapeError, StateError, ValueError } from './errors';
 import { checkOptions, handleOf, kHandle, setTensorClass, wrap } from './handle';
 import type { TensorLike } from './handle';
@@ -15,7 +16,7 @@ import {
 } from './host';
 import type { HostArrays, Nested } from './host';
 import { native } from './native';
-import type { DType, Handle, TypedArray } from './native';
+import type { Device, DType, Handle, TypedArray } from './native';
 import { cast, TensorMethods } from './ops.gen';
 
 /** What `backward` can be told. */
@@ -69,6 +70,20 @@ export class Tensor<D extends DType = DType> extends TensorMethods<D> implements
   /** The number of elements. */
   get size(): number {
     return this.shape.reduce((size, extent) => size * extent, 1);
+  }
+
+  /** Where the elements are: 'cpu' or 'cuda'. What ops make of them is there too. */
+  get device(): Device {
+    return native.tensorDevice(this[kHandle]);
+  }
+
+  /**
+   * The same values on another device; this tensor where it is there already. Waits until the values are computed, and
+   * throws what made them invalid; DeviceError with the reason where there is no GPU.
+   */
+  to(device: Device): Tensor<D> {
+    checkDevice('to', device);
+    return this.device === device ? this : wrap(native.tensorTo(this[kHandle], device));
   }
 
   /** Whether a walk back from this tensor reaches something that wants a gradient. */
@@ -181,6 +196,8 @@ export interface TensorOptions<D extends DType> {
   readonly dtype?: D;
   /** The shape of flat data. */
   readonly shape?: readonly number[];
+  /** Where it is to be; the one of `setDevice` unless said. */
+  readonly device?: Device;
 }
 
 /**
@@ -197,18 +214,19 @@ export function tensor<D extends DType = DType>(data: TensorData, options: Tenso
   if (data === null || data === undefined || typeof data === 'string') {
     throw new ValueError('tensor', `data must be numbers or a typed array, got ${String(data)}`);
   }
-  checkOptions('tensor', options, ['dtype', 'shape']);
+  checkOptions('tensor', options, ['dtype', 'shape', 'device']);
+  if (options.device !== undefined) checkDevice('tensor', options.device);
   if (options.dtype !== undefined) checkDType('tensor', options.dtype);
   if (isTypedArray(data)) return fromTypedArray(data, options);
   const { values, shape } = flatten(data);
   const dtype = options.dtype ?? inferDType(values);
-  const made = native.create(hostDType(dtype), options.shape ?? shape, fill(values, dtype));
+  const made = native.create(hostDType(dtype), options.shape ?? shape, fill(values, dtype), options.device);
   return converted<D>(wrap(made), dtype);
 }
 
 function fromTypedArray<D extends DType>(data: TypedArray, options: TensorOptions<D>): Tensor<D> {
   const own = typedArrayDType(data);
-  const made = wrap(native.create(own, options.shape ?? [data.length], data));
+  const made = wrap(native.create(own, options.shape ?? [data.length], data, options.device));
   return converted<D>(made, options.dtype ?? own);
 }
 

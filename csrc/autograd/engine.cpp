@@ -136,6 +136,7 @@ class Walker {
           ErrorKind::kState, "backward",
           "the graph was freed by an earlier backward; pass keepGraph: true to that call to walk it twice");
     }
+    follow(pending);
     Grads dys;
     for (auto& list : pending.outputs) dys.push_back(total(list));
     collect(pending.node, dys);
@@ -147,6 +148,17 @@ class Walker {
       if (edge && grads[i]) send(edge, {node.order(), i, fitted(edge, grads[i])});
     }
     if (!walk_.keep_graph && !walk_.create_graph) node.release();
+  }
+
+  // The gradient is computed where it is.
+  static void follow(const Pending& pending) {
+    for (const auto& list : pending.outputs) {
+      for (const auto& contribution : list) {
+        if (!contribution.grad || contribution.grad.is_constant()) continue;
+        if (arithmetic.follow != nullptr) arithmetic.follow(contribution.grad);
+        return;
+      }
+    }
   }
 
   void collect(const std::shared_ptr<Node>& node, const Grads& dys) {

@@ -12,6 +12,8 @@ namespace hebb::autograd {
 struct Arithmetic {
   Tensor (*add)(const Tensor&, const Tensor&) = nullptr;
   Tensor (*cast)(const Tensor&, DType) = nullptr;
+  // What follows computes where x is.
+  void (*follow)(const Tensor& x) = nullptr;
 };
 void set_arithmetic(Arithmetic arithmetic);
 

@@ -15,12 +15,23 @@ State::State(std::shared_ptr<Storage> home, DType dtype, const Shape& shape) : d
   own_.home = std::move(home);
 }
 
-State::~State() {
+State::~State() { leave_home(); }
+
+// Its last value stays where a snapshot lives: that keeps the memory.
+void State::leave_home() {
   if (auto snapshot = own_.snapshot.lock()) {
-    // The cell is gone, its last value is not: the snapshot keeps the memory.
     own_.home->disown();
     snapshot->adopt();
   }
+  own_.snapshot.reset();
+}
+
+void State::move_to(std::shared_ptr<Storage> home) {
+  leave_home();
+  own_.home = std::move(home);
+  own_.grad = {};
+  own_.leaf.reset();
+  ++own_.version;
 }
 
 void State::set_cells(CellSource* source) { cells = source; }

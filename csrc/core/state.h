@@ -45,6 +45,9 @@ class State : public std::enable_shared_from_this<State> {
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
   int64_t nbytes() const { return shape_.size() * item_size(dtype_); }
+  Device device() const { return own_.home->block()->owner->device(); }
+  // Gives it memory elsewhere, with the same value in it; snapshots keep the old. The gradient is dropped.
+  void move_to(std::shared_ptr<Storage> home);
   uint64_t version() { return cell().version; }
 
   // The value as it is now, without a place in the tape. Snapshots of one version share one storage.
@@ -66,6 +69,7 @@ class State : public std::enable_shared_from_this<State> {
 
  private:
   Cell& cell();
+  void leave_home();
   Tensor view(std::shared_ptr<Storage> storage) const;
 
   Cell own_;

@@ -41,6 +41,8 @@ class Tensor {
   const std::shared_ptr<Storage>& storage() const { return body_->storage; }
   bool is_constant() const { return body_->storage->is_constant(); }
   bool is_contiguous() const;
+  // Where its memory is; a constant is wherever it is needed.
+  Device device() const { return is_constant() ? Device::kCpu : storage()->block()->owner->device(); }
 
   const Edge& edge() const { return body_->edge; }
   bool requires_grad() const { return static_cast<bool>(body_->edge); }

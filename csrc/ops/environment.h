@@ -1,9 +1,12 @@
 // Environment: what the ops of one thread work on: its stream and its random numbers.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/state.h"
+#include "stream/cuda_api.h"
 #include "stream/plan.h"
 #include "stream/stream.h"
 #include "stream/tuning.h"
@@ -12,6 +15,8 @@ namespace hebb::ops {
 
 // Fills the kernel slots for one instruction set. Once per process, before the first environment.
 void load_kernels(stream::Isa isa);
+// The same for those of a CUDA library.
+void load_kernels(const stream::CudaApi& api);
 
 class Environment {
  public:
@@ -22,15 +27,33 @@ class Environment {
   static Environment& current();
   void make_current();
 
-  stream::Stream& stream() { return stream_; }
-  // The passes, with the kernels they need; methods that `tuning` does not name follow from the shapes.
-  static stream::Optimiser optimiser(const stream::Tuning& tuning = {});
+  // The stream of the device in use.
+  stream::Stream& stream() { return *stream_; }
+  // That of a device, null where it has not been opened.
+  stream::Stream* stream_of(Device device) { return streams_[index(device)].get(); }
+  // Who opens a device that is asked for the first time, by add_device, or throws Error(kDevice).
+  void set_opener(std::function<void()> opener) { opener_ = std::move(opener); }
+  void add_device(stream::Executor& executor, Allocator& allocator);
+
+  // What follows computes on `device`, until make_current().
+  void use(Device device);
+  Device device() const { return stream_->device(); }
+  // The device of what does not follow from operands: that of the step being recorded, or the one that was
+  // set.
+  Device base_device() const { return recorded_device_ ? *recorded_device_ : base_device_; }
+  void set_base_device(Device device);
+  bool is_recording() const { return recorded_device_.has_value(); }
+  void set_recorded_device(std::optional<Device> device) { recorded_device_ = device; }
+
+  // The passes for a device, with the kernels they need; methods that `tuning` does not name follow from
+  // the shapes.
+  static stream::Optimiser optimiser(const stream::Tuning& tuning = {}, Device device = Device::kCpu);
 
   // Restarts the random numbers: the same seed gives the same draws in program order.
   void set_seed(uint64_t seed);
   // The seed and the base that counters are added to, 0 here (i64 [2]), and the first counter of the next
   // `blocks` Philox blocks.
-  const std::shared_ptr<State>& seed_cell() const { return seed_; }
+  const std::shared_ptr<State>& seed_cell();
   uint64_t advance(uint64_t blocks);
   uint64_t counter() const { return counter_; }
   // The same for the step being recorded, where one is.
@@ -46,8 +69,17 @@ class Environment {
   void set_counter(uint64_t counter) { counter_ = counter; }
 
  private:
-  stream::Stream stream_;
-  std::shared_ptr<State> seed_;
+  static constexpr int kDevices = 2;
+  static size_t index(Device device) { return static_cast<size_t>(device); }
+  void write_seed(std::shared_ptr<State>& cell) const;
+
+  std::unique_ptr<stream::Stream> streams_[kDevices];
+  stream::Stream* stream_;
+  std::function<void()> opener_;
+  Device base_device_ = Device::kCpu;
+  std::optional<Device> recorded_device_;
+  std::shared_ptr<State> seeds_[kDevices];  // made when a device first draws
+  uint64_t seed_value_ = 0;
   uint64_t counter_ = 0;
   int64_t precision_ = 0;
   bool repeats_ = false;

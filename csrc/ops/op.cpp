@@ -3,6 +3,7 @@
 
 #include "kernels/copy.h"
 #include "ops/environment.h"
+#include "ops/transfer.h"
 #include "stream/operand.h"
 #include "stream/recorder.h"
 #include "stream/stream.h"
@@ -34,6 +35,12 @@ void send(const stream::Slot& slot, const std::vector<Tensor>& updates, const st
   append(operands, updates, Role::kInOut);
   append(operands, outputs, Role::kOut);
   append(operands, inputs, Role::kIn);
+  const Device device = stream::Stream::current().device();
+  for (const Operand& operand : operands) {
+    if (operand.is_constant() || operand.block->owner->device() == device) continue;
+    throw Error(ErrorKind::kDevice, slot.name,
+                text("operands are on cpu and on cuda; move them to one device with to()"));
+  }
   stream::Stream::current().submit(slot, operands.data(), static_cast<int>(operands.size()), params.data,
                                    params.size);
 }
@@ -90,7 +97,8 @@ std::shared_ptr<State> make_state(const Tensor& x) {
   return state;
 }
 
-void assign(State& state, const Tensor& x) {
+void assign(State& state, const Tensor& value) {
+  const Tensor x = to_device(value, state.device());
   if (broadcast_shapes("assign", x.shape(), state.shape()) != state.shape()) {
     shape_error("assign", "a value of shape " + x.shape().text() + " does not fit a state of shape " +
                               state.shape().text());
@@ -102,8 +110,8 @@ void assign(State& state, const Tensor& x) {
     strides[axis] = repeated ? 0 : x.strides()[axis - lead];
   }
   // Held through the write, so that a value that is a view of the cell is a snapshot and is moved away first.
-  const Tensor value = x.view(state.shape(), strides, x.offset());
-  submit_update(kernels::assign, {writable(state)}, {value}, {});
+  const Tensor fitted = x.view(state.shape(), strides, x.offset());
+  submit_update(kernels::assign, {writable(state)}, {fitted}, {});
 }
 
 bool is_recorded(const Tensor& x) {

@@ -62,7 +62,8 @@ std::vector<OpSpec> build() {
   HEBB_OP_FAMILIES(HEBB_ADD)
 #undef HEBB_ADD
   autograd::set_arithmetic({[](const Tensor& a, const Tensor& b) { return add(a, b); },
-                            [](const Tensor& x, DType dtype) { return cast(x, dtype); }});
+                            [](const Tensor& x, DType dtype) { return cast(x, dtype); },
+                            [](const Tensor& x) { Environment::current().use(x.device()); }});
   return all;
 }
 
@@ -88,6 +89,54 @@ Arg optional(const char* name) { return named(name, "undefined"); }
 const std::vector<OpSpec>& registry() {
   static const std::vector<OpSpec> all = build();
   return all;
+}
+
+namespace {
+
+// The device of the operands seen so far.
+struct Devices {
+  const OpSpec& spec;
+  const char* name = nullptr;  // of the first operand that has one
+  Device device = Device::kCpu;
+
+  void see(const char* operand, Device other) {
+    if (name == nullptr) {
+      name = operand;
+      device = other;
+    } else if (other != device) {
+      throw Error(ErrorKind::kDevice, spec.name,
+                  text("%s is on %s, %s on %s; move one of them with to()", name, device_name(device),
+                       operand, device_name(other)));
+    }
+  }
+  void see(const char* operand, const Tensor& x) {
+    if (x && !x.is_constant()) see(operand, x.device());
+  }
+};
+
+}  // namespace
+
+Device device_of(const OpSpec& spec, const std::vector<Argument>& args) {
+  Devices seen{spec};
+  for (size_t i = 0; i < args.size(); ++i) {
+    const char* name = spec.args[i].name.c_str();
+    if (const auto* x = std::get_if<Tensor>(&args[i])) seen.see(name, *x);
+    if (const auto* value = std::get_if<Value>(&args[i])) seen.see(name, value->tensor);
+    if (const auto* list = std::get_if<std::vector<Tensor>>(&args[i])) {
+      for (const auto& item : *list) seen.see(name, item);
+    }
+    if (const auto* states = std::get_if<std::vector<std::shared_ptr<State>>>(&args[i])) {
+      for (const auto& state : *states) seen.see(name, state->device());
+    }
+  }
+  const Environment& environment = Environment::current();
+  if (seen.name == nullptr) return environment.base_device();
+  if (environment.is_recording() && seen.device != environment.base_device()) {
+    throw Error(ErrorKind::kDevice, spec.name,
+                text("%s is on %s, the step being recorded on %s; move it with to() before the step",
+                     seen.name, device_name(seen.device), device_name(environment.base_device())));
+  }
+  return seen.device;
 }
 
 std::vector<Tensor> call(const OpSpec& spec, const std::vector<Argument>& args) {

@@ -186,6 +186,10 @@ OpSpec op(const char* name, R (*function)(A...), DTypes dtypes, Result result, u
 // All ops, families in a fixed order; made once.
 const std::vector<OpSpec>& registry();
 
+// The device that a call computes on: that of its operands, or the environment's. Throws Error(kDevice) where
+// they are on several, or not where the step is that is being recorded.
+Device device_of(const OpSpec& spec, const std::vector<Argument>& args);
+
 // Checks the dtype classes and the gradient rule, then calls. The one entry of the binding.
 std::vector<Tensor> call(const OpSpec& spec, const std::vector<Argument>& args);
 

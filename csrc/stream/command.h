@@ -150,6 +150,7 @@ struct Slot {
   // Filled at load with the best instruction set; an empty one means the device has no kernel.
   Kernel cpu = nullptr;
   DeviceKernel cuda = nullptr;
+  DeviceKernel cuda_check = nullptr;
   // For element-wise slots, by compute type: f32, f64, i32, i64 (index with tile_index).
   TileFunction tiles[4] = {};
 };

@@ -19,7 +19,7 @@ struct DeviceFault {
 
 // Plain data: it crosses from the addon to the library that holds the kernels.
 struct DeviceContext {
-  // Where grids are queued: a cudaStream_t, or for the emulator the order of threads.
+  // Where grids are queued: a cudaStream_t, or the emulator's Queue.
   void* queue = nullptr;
   int multiprocessors = 1;
   DeviceFault* fault = nullptr;

@@ -46,6 +46,7 @@ class Plan {
   std::vector<Tensor> run(const std::vector<Tensor>& args, State* seed, uint64_t base,
                           std::shared_ptr<Timing> timing = nullptr, Stream::Task done = nullptr);
 
+  Device device() const { return stream_.device(); }
   // Counter blocks that a run draws.
   uint64_t drawn() const { return drawn_; }
   // Tensors that a run gives.

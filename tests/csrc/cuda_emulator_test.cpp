@@ -21,7 +21,8 @@ constexpr Order kOrders[] = {Order::kForward, Order::kBackward, Order::kShuffled
 template <class... A>
 void launch(const Grid& grid, Order order, A... arguments) {
   stream::DeviceContext context;
-  context.queue = &order;
+  kernels::cuda::emulator::Queue queue{order};
+  context.queue = &queue;
   kernels::cuda::launch(context, grid, arguments...);
 }
 

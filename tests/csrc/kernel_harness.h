@@ -111,8 +111,8 @@ inline void* device_scratch(stream::DeviceContext& context, size_t bytes) {
 inline stream::Fault run_on_cuda(const stream::Command& command) {
   stream::DeviceFault seen;
   std::vector<char> scratch;
-  auto order = *cuda_order();
-  stream::DeviceContext context{&order, 2, &seen, 0, &device_scratch, &scratch};
+  kernels::cuda::emulator::Queue queue{*cuda_order()};
+  stream::DeviceContext context{&queue, 2, &seen, 0, &device_scratch, &scratch};
   CHECK(command.slot->cuda != nullptr);
   command.slot->cuda(command, context);
   CHECK_EQ(context.status, 0);

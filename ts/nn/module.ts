@@ -1,4 +1,5 @@
 // Module: what holds parameters. They are found by property path, as in `features.0.weight`.
+import type { Device } from '../device';
 import { ShapeError, ValueError } from '../errors';
 import { isState } from '../state';
 import type { State } from '../state';
@@ -57,6 +58,15 @@ export class Module {
   /** Sets `training` here and in all modules inside; returns this. */
   train(mode = true): this {
     for (const module of this.modules()) module[kTraining] = mode;
+    return this;
+  }
+
+  /**
+   * Moves all states to a device, each the same cell as before, and returns this. An optimizer made before has its moments
+   * where the parameters were: make it after.
+   */
+  to(device: Device): this {
+    for (const [, state] of this.namedStates()) state.to(device);
     return this;
   }
 

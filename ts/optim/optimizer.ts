@@ -1,5 +1,6 @@
 // Optimizer: what all optimizers share. Parameter groups, the learning rate as state, gradients that a step consumes.
 import { inspect } from 'node:util';
+import type { Device } from '../device';
 import { ShapeError, ValueError } from '../errors';
 import { checkOptions } from '../handle';
 import { zerosLike } from '../ops.gen';
@@ -89,7 +90,7 @@ export abstract class Optimizer<Given extends OptimizerOptions, O> {
       const given = { ...options, ...special };
       const rate = given.lr ?? 1e-3;
       checkRange(kind.name, 'lr', rate);
-      return { params: own, options: kind.resolve(given), lr: state(rate), rate };
+      return { params: own, options: kind.resolve(given), lr: state(rate, besides(own)), rate };
     });
     checkParams(kind.name, this.params);
   }
@@ -189,9 +190,9 @@ export abstract class Optimizer<Given extends OptimizerOptions, O> {
     const { moments, counts } = this.#cellNames(param);
     for (const name of moments) {
       using zeros = zerosLike(param);
-      made[name] = state(zeros);
+      made[name] = state(zeros, { device: param.device });
     }
-    if (counts) made['step'] = state(0, { dtype: 'i32' });
+    if (counts) made['step'] = state(0, { dtype: 'i32', device: param.device });
     this.#cells.set(param, made);
     return made;
   }
@@ -268,6 +269,10 @@ function grouped<O extends OptimizerOptions>(
   if (!isGroupList(params)) return [{ own: params, special: {} }];
   return params.map(({ params: own, ...special }) => ({ own, special }));
 }
+
+/** Where an optimizer's own states are: with its parameters. */
+const besides = (params: readonly unknown[]): { device?: Device } =>
+  isState(params[0]) ? { device: params[0].device } : {};
 
 function checkParams(op: string, params: readonly unknown[]): void {
   if (params.length === 0) throw new ValueError(op, 'got no parameters; pass model.parameters()');

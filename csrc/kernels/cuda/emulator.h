@@ -7,6 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "kernels/cuda/grid.h"
 
@@ -14,6 +17,22 @@ namespace hebb::kernels::cuda::emulator {
 
 // Order: which thread of a block runs next, where several can.
 enum class Order { kForward, kBackward, kShuffled };
+
+// What a launch on the emulator is given for a stream: grids run at once, or are kept while a graph is
+// captured.
+struct Queue {
+  Order order = Order::kForward;
+  std::vector<std::function<void()>>* captured = nullptr;
+
+  template <class F>
+  void put(F&& work) {
+    if (captured != nullptr) {
+      captured->push_back(std::forward<F>(work));
+    } else {
+      work();
+    }
+  }
+};
 
 // body(argument) as every thread of every block. Throws Error(kInternal) where threads wait for each other
 // without end or at different barriers, and where shared memory was written beside itself; threads are left

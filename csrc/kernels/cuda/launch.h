@@ -24,10 +24,12 @@ void launch(stream::DeviceContext& context, const Grid& grid, void (*kernel)(Par
            static_cast<cudaStream_t>(context.queue)>>>(arguments...);
   context.status = static_cast<int>(cudaGetLastError());
 #else
-  auto call = [&] { kernel(arguments...); };
-  emulator::run(
-      grid, *static_cast<emulator::Order*>(context.queue),
-      [](void* self) { (*static_cast<decltype(call)*>(self))(); }, &call);
+  auto* queue = static_cast<emulator::Queue*>(context.queue);
+  queue->put([=, order = queue->order] {
+    auto call = [&] { kernel(arguments...); };
+    emulator::run(
+        grid, order, [](void* self) { (*static_cast<decltype(call)*>(self))(); }, &call);
+  });
 #endif
 }
 

@@ -1,0 +1,49 @@
+// CudaRuntime: runs commands on a GPU by the kernels of libhebb_cuda. Kernels and copies are queued, in one
+// queue; a guard is waited for, since what follows depends on what it saw.
+#pragma once
+
+#include <string>
+
+#include "device/caching_allocator.h"
+#include "device/cuda/library.h"
+#include "stream/runtime.h"
+
+namespace hebb::cuda {
+
+// The share of the memory that was free when the device was opened.
+inline constexpr double kShare = 0.9;
+
+// The chunks of the device's allocators. One device for the process.
+device::ChunkSource& chunk_source(const Library& library);
+
+class CudaRuntime : public stream::Runtime {
+ public:
+  explicit CudaRuntime(const Library& library);
+  ~CudaRuntime() override;
+
+  bool has_kernel(const stream::Slot& slot) const override { return slot.cuda != nullptr; }
+  bool has_check(const stream::Slot& slot) const override { return slot.cuda_check != nullptr; }
+  void start() override;
+  stream::Fault run(const stream::Command& command, int threads) override;
+  stream::Fault check(const stream::Command& command, int threads) override;
+  void copy(void* to, const void* from, size_t bytes) override;
+  void finish() override;
+
+ private:
+  static void* scratch(stream::DeviceContext& context, size_t bytes);
+
+  stream::Fault launch(const stream::Command& command, stream::DeviceKernel kernel, bool guard);
+  void check_alive() const;
+  // Throws Error(kDevice), or std::bad_alloc where there is no memory.
+  void check_status(const char* op, int status);
+
+  Library library_;
+  const stream::CudaApi& api_;
+  bool waits_;  // HEBB_CUDA_SYNC: after every command, to find the one that fails
+  std::string death_;
+  stream::DeviceContext context_;
+  void* scratch_ = nullptr;
+  size_t scratch_bytes_ = 0;
+};
+
+}  // namespace hebb::cuda

@@ -1,0 +1,148 @@
+// The driver on devices: thin over the CUDA runtime, which is linked statically, and the driver's loader of
+// PTX, which is asked for by name.
+#include <cuda.h>
+#include <cuda_runtime_api.h>
+
+#include <cstring>
+
+#include "library/driver.h"
+
+namespace hebb::library {
+namespace {
+
+cudaStream_t stream_of(void* queue) { return static_cast<cudaStream_t>(queue); }
+
+// Clears what is not sticky: each call tells of itself alone.
+int checked(cudaError_t status) {
+  if (status != cudaSuccess) cudaGetLastError();
+  return static_cast<int>(status);
+}
+
+const char* error_text(int status) { return cudaGetErrorString(static_cast<cudaError_t>(status)); }
+
+int count(int* devices) {
+  *devices = 0;
+  return checked(cudaGetDeviceCount(devices));
+}
+
+int open(int device, stream::CudaInfo* info) {
+  cudaError_t status = cudaSetDevice(device);
+  if (status != cudaSuccess) return checked(status);
+  cudaDeviceProp properties;
+  status = cudaGetDeviceProperties(&properties, device);
+  if (status != cudaSuccess) return checked(status);
+  std::strncpy(info->name, properties.name, sizeof info->name - 1);
+  info->major = properties.major;
+  info->minor = properties.minor;
+  info->multiprocessors = properties.multiProcessorCount;
+  cudaDriverGetVersion(&info->driver);
+  cudaRuntimeGetVersion(&info->runtime);
+  size_t free_bytes = 0, total_bytes = 0;
+  status = cudaMemGetInfo(&free_bytes, &total_bytes);
+  info->free_bytes = free_bytes;
+  info->total_bytes = total_bytes;
+  return checked(status);
+}
+
+int allocate(void** data, size_t bytes) { return checked(cudaMalloc(data, bytes)); }
+int release(void* data) { return checked(cudaFree(data)); }
+int allocate_host(void** data, size_t bytes) {
+  return checked(cudaHostAlloc(data, bytes, cudaHostAllocMapped));
+}
+int release_host(void* data) { return checked(cudaFreeHost(data)); }
+
+int create_queue(void** queue) {
+  return checked(cudaStreamCreateWithFlags(reinterpret_cast<cudaStream_t*>(queue), cudaStreamNonBlocking));
+}
+int destroy_queue(void* queue) { return checked(cudaStreamDestroy(stream_of(queue))); }
+int finish(void* queue) { return checked(cudaStreamSynchronize(stream_of(queue))); }
+int copy(void* to, const void* from, size_t bytes, void* queue) {
+  return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(queue)));
+}
+
+int begin_capture(void* queue) {
+  return checked(cudaStreamBeginCapture(stream_of(queue), cudaStreamCaptureModeThreadLocal));
+}
+int end_capture(void* queue, void** graph) {
+  cudaGraph_t captured = nullptr;
+  cudaError_t status = cudaStreamEndCapture(stream_of(queue), &captured);
+  if (status != cudaSuccess) return checked(status);
+  status = cudaGraphInstantiate(reinterpret_cast<cudaGraphExec_t*>(graph), captured, 0);
+  cudaGraphDestroy(captured);
+  return checked(status);
+}
+int launch_graph(void* graph, void* queue) {
+  return checked(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(queue)));
+}
+int destroy_graph(void* graph) { return checked(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph))); }
+
+// Functions of libcuda are found at run time: linking it would keep the library from loading without a
+// driver.
+template <class F>
+F driver_function(const char* name) {
+  void* found = nullptr;
+  cudaDriverEntryPointQueryResult result;
+  if (cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, &result) != cudaSuccess)
+    return nullptr;
+  return reinterpret_cast<F>(found);
+}
+
+struct PtxKernel {
+  CUmodule module = nullptr;
+  CUfunction function = nullptr;
+};
+
+int load_ptx(const char* text, const char* entry, void** kernel) {
+  static const auto load = driver_function<decltype(&cuModuleLoadData)>("cuModuleLoadData");
+  static const auto find = driver_function<decltype(&cuModuleGetFunction)>("cuModuleGetFunction");
+  if (load == nullptr || find == nullptr) return cudaErrorNotSupported;
+  auto* loaded = new PtxKernel;
+  CUresult status = load(&loaded->module, text);
+  if (status == CUDA_SUCCESS) status = find(&loaded->function, loaded->module, entry);
+  *kernel = loaded;
+  // The numbers of CUresult and cudaError_t agree for what these two return.
+  return static_cast<int>(status);
+}
+
+int launch_ptx(void* kernel, int blocks, int threads, void* arguments, size_t bytes, void* queue) {
+  static const auto launch = driver_function<decltype(&cuLaunchKernel)>("cuLaunchKernel");
+  if (launch == nullptr) return cudaErrorNotSupported;
+  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, arguments, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes,
+                   CU_LAUNCH_PARAM_END};
+  return static_cast<int>(launch(static_cast<PtxKernel*>(kernel)->function, static_cast<unsigned>(blocks), 1,
+                                 1, static_cast<unsigned>(threads), 1, 1, 0, static_cast<CUstream>(queue),
+                                 nullptr, extra));
+}
+
+int unload_ptx(void* kernel) {
+  static const auto unload = driver_function<decltype(&cuModuleUnload)>("cuModuleUnload");
+  auto* loaded = static_cast<PtxKernel*>(kernel);
+  const int status = unload == nullptr ? cudaErrorNotSupported : static_cast<int>(unload(loaded->module));
+  delete loaded;
+  return status;
+}
+
+}  // namespace
+
+void fill_driver(stream::CudaApi& api) {
+  api.error_text = &error_text;
+  api.count = &count;
+  api.open = &open;
+  api.allocate = &allocate;
+  api.release = &release;
+  api.allocate_host = &allocate_host;
+  api.release_host = &release_host;
+  api.create_queue = &create_queue;
+  api.destroy_queue = &destroy_queue;
+  api.finish = &finish;
+  api.copy = &copy;
+  api.begin_capture = &begin_capture;
+  api.end_capture = &end_capture;
+  api.launch_graph = &launch_graph;
+  api.destroy_graph = &destroy_graph;
+  api.load_ptx = &load_ptx;
+  api.launch_ptx = &launch_ptx;
+  api.unload_ptx = &unload_ptx;
+}
+
+}  // namespace hebb::library
