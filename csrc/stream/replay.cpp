@@ -1,6 +1,7 @@
 // Running a program: pointers are put in where they changed, then its commands run in order.
 #include "stream/replay.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "stream/stream.h"
@@ -83,11 +84,15 @@ void Replay::add(const Runtime& runtime, const PlanCommand& source, const Progra
     operands_.push_back(view);
   }
   const int checked = source.slot->checked;
+  bool is_checked = false;
   if (runtime.has_check(*source.slot) && checked < command.own_operands()) {
     const int buffer = source.operands[static_cast<size_t>(checked)].buffer;
-    if (buffer != kNoBuffer && program.buffers[static_cast<size_t>(buffer)].origin == Origin::kArgument)
+    if (buffer != kNoBuffer && program.buffers[static_cast<size_t>(buffer)].origin == Origin::kArgument) {
       checks_.push_back({commands_.size(), source.site});
+      is_checked = true;
+    }
   }
+  has_open_guards_ = has_open_guards_ || (source.slot->traits.guard && !is_checked);
   sites_.push_back(source.site);
   commands_.push_back(command);
 }
@@ -158,7 +163,31 @@ void Replay::run(Stream& stream, const Run& run, int threads, uint64_t ticket) {
     if (bound_written_[k]) run.bindings[k].block->fault = fault;
   }
   if (fault != 0) return;
-  for (size_t i = packs_.size(); i < commands_.size(); ++i) run_command(stream, run, i, threads, ticket);
+  const auto commands = [&] {
+    for (size_t i = packs_.size(); i < commands_.size(); ++i) run_command(stream, run, i, threads, ticket);
+  };
+  if (fits_graph(stream.runtime(), run)) {
+    stream.attempt(*commands_[0].slot, ticket, [&] {
+      graphs_.run(stream.runtime(), memory_of(run), commands);
+      return Fault{};
+    });
+  } else {
+    commands();
+  }
+}
+
+// A graph runs all commands, whatever their operands: nothing may be poisoned that one of them reads.
+bool Replay::fits_graph(const Runtime& runtime, const Run& run) const {
+  if (!runtime.keeps_graphs() || has_open_guards_ || run.timing || !packs_.empty()) return false;
+  return std::none_of(operands_.begin(), operands_.end(), [](const Operand& operand) {
+    return operand.role != Role::kOut && operand.block != nullptr && operand.block->fault != 0;
+  });
+}
+
+GraphCache::Key Replay::memory_of(const Run& run) const {
+  GraphCache::Key key{run.arena};
+  for (const Binding& binding : run.bindings) key.push_back(binding.data);
+  return key;
 }
 
 }  // namespace hebb::stream

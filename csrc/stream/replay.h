@@ -7,6 +7,7 @@
 
 #include "core/storage.h"
 #include "stream/arena_layout.h"
+#include "stream/graphs.h"
 #include "stream/program.h"
 #include "stream/runtime.h"
 
@@ -66,6 +67,8 @@ class Replay {
            const ArenaLayout& layout, const std::vector<Block*>& states);
   void connect();
   void bind(Runtime& runtime, const Run& run);
+  bool fits_graph(const Runtime& runtime, const Run& run) const;
+  GraphCache::Key memory_of(const Run& run) const;
   void make_packs(Stream& stream, const Run& run, int threads, uint64_t ticket);
   void run_command(Stream& stream, const Run& run, size_t index, int threads, uint64_t ticket);
   uint32_t check_inputs(Stream& stream, int threads, uint64_t ticket);
@@ -87,6 +90,9 @@ class Replay {
   // What is known to be bad before anything is written: guards of arguments.
   std::vector<Check> checks_;
   void* random_;
+  GraphCache graphs_;
+  // Guards that are not among the checks: whether a run goes on depends on what they see on the way.
+  bool has_open_guards_ = false;
 };
 
 }  // namespace hebb::stream

@@ -2,7 +2,15 @@
 
 #include <cstring>
 
+#include "core/error.h"
+
 namespace hebb::stream {
+
+std::unique_ptr<Graph> Runtime::capture(const std::function<void()>&) {
+  throw Error(ErrorKind::kDevice, "graph", "this device keeps none");
+}
+
+bool Runtime::launch(Graph&) { return false; }
 
 void HostRuntime::start() {
   if (start_ != nullptr) start_();

@@ -2,12 +2,20 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 
 #include "core/storage.h"
 #include "stream/command.h"
 #include "stream/context.h"
 
 namespace hebb::stream {
+
+// Commands that a device keeps, to be launched as one.
+class Graph {
+ public:
+  virtual ~Graph() = default;
+};
 
 class Runtime {
  public:
@@ -30,6 +38,14 @@ class Runtime {
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
   // All that was run or copied is there.
   virtual void finish() {}
+
+  // Whether runs of the same commands on the same memory can be kept.
+  virtual bool keeps_graphs() const { return false; }
+  // What run() would queue while `work` is called. Throws Error(kDevice) where that is not possible; nothing
+  // is left behind then.
+  virtual std::unique_ptr<Graph> capture(const std::function<void()>& work);
+  // False where the graph is out of date: it has to be captured anew.
+  virtual bool launch(Graph& graph);
 
  private:
   Device device_;

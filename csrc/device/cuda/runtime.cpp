@@ -78,14 +78,19 @@ void CudaRuntime::check_status(const char* op, int status) {
 void* CudaRuntime::scratch(stream::DeviceContext& context, size_t bytes) {
   auto& self = *static_cast<CudaRuntime*>(context.owner);
   if (bytes <= self.scratch_bytes_) return self.scratch_;
+  const size_t grown = std::max(bytes, 2 * self.scratch_bytes_);
   // Earlier commands may still use what there is.
+  if (self.captures_) {
+    // Commands that are captured have been run before: there is enough.
+    context.status = stream::kCudaOutOfMemory;
+    return nullptr;
+  }
   const stream::CudaApi& api = self.api_;
   int status = api.finish(context.queue);
   if (self.scratch_ != nullptr) api.release(self.scratch_);
   self.scratch_ = nullptr;
   self.scratch_bytes_ = 0;
-  const size_t whole =
-      (std::max(bytes, 2 * self.scratch_bytes_) + kScratchUnit - 1) / kScratchUnit * kScratchUnit;
+  const size_t whole = (grown + kScratchUnit - 1) / kScratchUnit * kScratchUnit;
   if (status == stream::kCudaSuccess) status = api.allocate(&self.scratch_, whole);
   if (status != stream::kCudaSuccess) {
     context.status = status;
@@ -98,6 +103,11 @@ void* CudaRuntime::scratch(stream::DeviceContext& context, size_t bytes) {
 stream::Fault CudaRuntime::launch(const stream::Command& command, stream::DeviceKernel kernel, bool guard) {
   check_alive();
   context_.status = stream::kCudaSuccess;
+  if (captures_) {
+    kernel(command, context_);
+    if (capture_status_ == stream::kCudaSuccess) capture_status_ = context_.status;
+    return {};
+  }
   if (guard) *context_.fault = {};
   kernel(command, context_);
   check_status(command.slot->name, context_.status);
@@ -113,6 +123,39 @@ stream::Fault CudaRuntime::run(const stream::Command& command, int) {
 
 stream::Fault CudaRuntime::check(const stream::Command& command, int) {
   return launch(command, command.slot->cuda_check, true);
+}
+
+// It holds addresses of the scratch memory of then.
+struct CudaRuntime::CudaGraph : stream::Graph {
+  CudaGraph(const stream::CudaApi& api_of, const void* scratch_of) : api(api_of), scratch(scratch_of) {}
+  ~CudaGraph() override {
+    if (handle != nullptr) api.destroy_graph(handle);
+  }
+
+  const stream::CudaApi& api;
+  const void* scratch;
+  void* handle = nullptr;
+};
+
+std::unique_ptr<stream::Graph> CudaRuntime::capture(const std::function<void()>& work) {
+  check_alive();
+  auto graph = std::make_unique<CudaGraph>(api_, scratch_);
+  check_status("graph", api_.begin_capture(context_.queue));
+  captures_ = true;
+  capture_status_ = stream::kCudaSuccess;
+  work();
+  captures_ = false;
+  const int status = api_.end_capture(context_.queue, &graph->handle);
+  check_status("graph", capture_status_ != stream::kCudaSuccess ? capture_status_ : status);
+  return graph;
+}
+
+bool CudaRuntime::launch(stream::Graph& graph) {
+  auto& kept = static_cast<CudaGraph&>(graph);
+  if (kept.scratch != scratch_) return false;
+  check_alive();
+  check_status("graph", api_.launch_graph(kept.handle, context_.queue));
+  return true;
 }
 
 void CudaRuntime::copy(void* to, const void* from, size_t bytes) {

@@ -28,8 +28,13 @@ class CudaRuntime : public stream::Runtime {
   stream::Fault check(const stream::Command& command, int threads) override;
   void copy(void* to, const void* from, size_t bytes) override;
   void finish() override;
+  bool keeps_graphs() const override { return !waits_; }
+  std::unique_ptr<stream::Graph> capture(const std::function<void()>& work) override;
+  bool launch(stream::Graph& graph) override;
 
  private:
+  struct CudaGraph;
+
   static void* scratch(stream::DeviceContext& context, size_t bytes);
 
   stream::Fault launch(const stream::Command& command, stream::DeviceKernel kernel, bool guard);
@@ -44,6 +49,8 @@ class CudaRuntime : public stream::Runtime {
   stream::DeviceContext context_;
   void* scratch_ = nullptr;
   size_t scratch_bytes_ = 0;
+  bool captures_ = false;
+  int capture_status_ = 0;
 };
 
 }  // namespace hebb::cuda
