@@ -10,6 +10,8 @@
 #define HEBB_BOUNDS(threads, blocks) __launch_bounds__(threads, blocks)
 // Before a loop over arrays that are to lie in registers.
 #define HEBB_UNROLL _Pragma("unroll")
+// Before one whose copies would take too many.
+#define HEBB_ROLLED _Pragma("unroll 1")
 
 namespace hebb::kernels::cuda::hw {
 

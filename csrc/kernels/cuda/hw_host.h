@@ -11,6 +11,8 @@
 #define HEBB_BOUNDS(threads, blocks)
 // Before a loop over arrays that are to lie in registers.
 #define HEBB_UNROLL
+// Before one whose copies would take too many.
+#define HEBB_ROLLED
 
 namespace hebb::kernels::cuda::hw {
 
