@@ -108,7 +108,7 @@ struct Type {
 
 // f(Type<T>) with the stored type of a float dtype.
 template <class F>
-HEBB_INLINE void with_float(DType dtype, F&& f) {
+HEBB_INLINE_HOST void with_float(DType dtype, F&& f) {
   switch (dtype) {
     case DType::kF64:
       return f(Type<double>{});
@@ -123,7 +123,7 @@ HEBB_INLINE void with_float(DType dtype, F&& f) {
 
 // The same for an integer dtype; bool is stored as u8.
 template <class F>
-HEBB_INLINE void with_integer(DType dtype, F&& f) {
+HEBB_INLINE_HOST void with_integer(DType dtype, F&& f) {
   switch (dtype) {
     case DType::kI64:
       return f(Type<int64_t>{});
@@ -136,13 +136,13 @@ HEBB_INLINE void with_integer(DType dtype, F&& f) {
 
 // The same for indices.
 template <class F>
-HEBB_INLINE void with_index(DType dtype, F&& f) {
+HEBB_INLINE_HOST void with_index(DType dtype, F&& f) {
   if (dtype == DType::kI64) return f(Type<int64_t>{});
   f(Type<int32_t>{});
 }
 
 template <class F>
-HEBB_INLINE void with_dtype(DType dtype, F&& f) {
+HEBB_INLINE_HOST void with_dtype(DType dtype, F&& f) {
   if (is_float(dtype)) return with_float(dtype, f);
   with_integer(dtype, f);
 }

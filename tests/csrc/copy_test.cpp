@@ -52,7 +52,7 @@ void check_permuted(DType dtype, const std::vector<int64_t>& shape, const std::v
 }
 
 TEST(copy_any_layout) {
-  for_each_isa([] {
+  for_each_device([] {
     check_permuted<float>(DType::kF32, {70001}, {0});
     check_permuted<float>(DType::kF32, {131, 67}, {1, 0});
     check_permuted<uint8_t>(DType::kU8, {37, 53}, {1, 0});
@@ -65,7 +65,7 @@ TEST(copy_any_layout) {
 }
 
 TEST(copy_of_repeated_reversed_and_constant) {
-  for_each_isa([] {
+  for_each_device([] {
     Buffer x(DType::kF32, {5}), y(DType::kF32, {3, 5});
     for (int i = 0; i < 5; ++i) x.as<float>()[i] = static_cast<float>(i);
     run(kernels::copy, 1, {y.out(), x.in()}, None{});
@@ -83,7 +83,7 @@ TEST(copy_of_repeated_reversed_and_constant) {
 }
 
 TEST(copy_into_leaves_the_rest) {
-  for_each_isa([] {
+  for_each_device([] {
     Buffer x(DType::kI32, {2, 3}), y(DType::kF32, {4, 7});
     for (int i = 0; i < 28; ++i) y.as<float>()[i] = -1;
     for (int i = 0; i < 6; ++i) x.as<int32_t>()[i] = i;
@@ -121,7 +121,7 @@ TEST(copy_converts_doubles) {
   const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
   const std::vector<double> values{2.9, -2.9, nan,  infinity, -infinity,   300,
                                    -1,  3e9,  0.25, 1e19,     2147483648.0};
-  for_each_isa([&] {
+  for_each_device([&] {
     check_from_doubles<int32_t>(
         DType::kI32, values, {2, -2, 0, INT32_MAX, INT32_MIN, 300, -1, INT32_MAX, 0, INT32_MAX, INT32_MAX});
     check_from_doubles<int64_t>(
@@ -140,7 +140,7 @@ TEST(copy_converts_doubles) {
 }
 
 TEST(copy_converts_halves_as_the_scalar_functions_do) {
-  for_each_isa([] {
+  for_each_device([] {
     // Every f16 but the signalling NaNs, whose payload hardware quietens.
     Buffer half(DType::kF16, {65536}), wide(DType::kF32, {65536}), back(DType::kF16, {65536});
     for (int i = 0; i < 65536; ++i) half.as<uint16_t>()[i] = static_cast<uint16_t>(i);
@@ -171,7 +171,7 @@ TEST(copy_converts_halves_as_the_scalar_functions_do) {
 }
 
 TEST(arange_counts_in_every_dtype) {
-  for_each_isa([] {
+  for_each_device([] {
     Buffer whole(DType::kI64, {1000}), real(DType::kF32, {1000});
     run(kernels::arange, 2, {whole.out()}, kernels::ArangeParams{-7, 3});
     run(kernels::arange, 2, {real.out()}, kernels::ArangeParams{0.5, -0.25});

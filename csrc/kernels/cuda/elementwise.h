@@ -6,6 +6,7 @@
 #include "kernels/cuda/fill.h"
 #include "kernels/cuda/formulas.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/words.h"
 #include "kernels/elementwise.h"
 
 namespace hebb::kernels::cuda {
@@ -129,8 +130,6 @@ HEBB_KERNEL HEBB_BOUNDS(kElementThreads, 1) void plain_rows(int64_t size, float*
     out[i] = apply<Formula, kInputs, float>(x, scalars.s);
   });
 }
-
-inline bool is_aligned(const void* data) { return reinterpret_cast<uintptr_t>(data) % 16 == 0; }
 
 // Whether the walk is one row of aligned f32 in every operand.
 inline bool is_plain(const stream::Command& command, const Walk& walk) {

@@ -8,6 +8,10 @@
 #define HEBB_KERNEL static __global__
 #define HEBB_DEVICE __device__ __forceinline__
 #define HEBB_BOUNDS(threads, blocks) __launch_bounds__(threads, blocks)
+// Before a loop over arrays that are to lie in registers.
+#define HEBB_UNROLL _Pragma("unroll")
+// Before one whose copies would take too many.
+#define HEBB_ROLLED _Pragma("unroll 1")
 
 namespace hebb::kernels::cuda::hw {
 

@@ -9,6 +9,10 @@
 #define HEBB_DEVICE inline
 // At most that many threads a block, at least that many blocks at once.
 #define HEBB_BOUNDS(threads, blocks)
+// Before a loop over arrays that are to lie in registers.
+#define HEBB_UNROLL
+// Before one whose copies would take too many.
+#define HEBB_ROLLED
 
 namespace hebb::kernels::cuda::hw {
 
