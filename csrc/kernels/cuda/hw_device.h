@@ -8,6 +8,8 @@
 #define HEBB_KERNEL static __global__
 #define HEBB_DEVICE __device__ __forceinline__
 #define HEBB_BOUNDS(threads, blocks) __launch_bounds__(threads, blocks)
+// Before a loop over arrays that are to lie in registers.
+#define HEBB_UNROLL _Pragma("unroll")
 
 namespace hebb::kernels::cuda::hw {
 

@@ -9,6 +9,8 @@
 #define HEBB_DEVICE inline
 // At most that many threads a block, at least that many blocks at once.
 #define HEBB_BOUNDS(threads, blocks)
+// Before a loop over arrays that are to lie in registers.
+#define HEBB_UNROLL
 
 namespace hebb::kernels::cuda::hw {
 
