@@ -28,11 +28,6 @@ HEBB_KERNEL HEBB_BOUNDS(kElementThreads, 1) void join_parts(Product p) {
   });
 }
 
-template <class S>
-bool in_quads(const void* data) {
-  return reinterpret_cast<uintptr_t>(data) % alignof(Quad<S>) == 0;
-}
-
 // How a side lies whose extents are [k, x].
 template <class S>
 Layout layout_of(const Product& p, bool is_a) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cuda/gemm_product.h"
+#include "kernels/cuda/quad.h"
 
 namespace hebb::kernels::cuda {
 namespace {
@@ -25,11 +26,6 @@ using SmallTile = TileShape<2, 2, 4, 16>;  // 64 x 64
 // How an operand lies: four neighbours along k, or across it, are 16 (8, for halves) aligned bytes; or
 // anyhow.
 enum class Layout { kAlong, kAcross, kAny };
-
-template <class T>
-struct alignas(sizeof(T) * 4 > 16 ? 16 : sizeof(T) * 4) Quad {
-  T x[4];
-};
 
 // The rows of A, or columns of B, that a block of 2 kExtent threads needs; each thread holds some elements of
 // a panel [kDepth, kExtent] on the way from global to shared memory.
