@@ -29,6 +29,14 @@ inline const kernels::cuda::emulator::Order*& cuda_order() {
 }
 #endif
 
+inline bool runs_on_cuda() {
+#if defined(__x86_64__)
+  return cuda_order() != nullptr;
+#else
+  return false;
+#endif
+}
+
 // For slots that have CUDA kernels too.
 template <class F>
 void for_each_device(F&& body) {

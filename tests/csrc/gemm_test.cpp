@@ -17,18 +17,6 @@ namespace {
 
 using kernels::GemmParams;
 
-std::vector<stream::Isa> machine_isas() {
-#if defined(__x86_64__)
-  std::vector<stream::Isa> isas{stream::Isa::kV2};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back(stream::Isa::kAvx2);
-  if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-    isas.push_back(stream::Isa::kAvx512);
-  return isas;
-#else
-  return {stream::Isa::kNeon};
-#endif
-}
-
 // One product: sizes, memory orders (transposed: the last two axes are stored swapped) and epilogue.
 struct Case {
   int64_t batch, m, n, k;
@@ -142,23 +130,23 @@ void check_case(const Case& c, DType dtype) {
     return list;
   };
   const GemmParams params{c.activation, c.bias};
-  for (stream::Isa isa : machine_isas()) {
-    kernels::fill(isa);
+  for_each_device([&] {
     run(kernels::gemm, 1, operands(one), params);
     const double ratio = worst(c, dtype, one, a, b, bias);
     if (!(ratio <= 1)) {
-      throw Failure(
-          __FILE__, __LINE__,
-          text("gemm %ld x %ldx%ldx%ld ta %d tb %d bias %d act %ld %s isa %d: error is %g of the bound",
-               c.batch, c.m, c.n, c.k, c.a_transposed, c.b_transposed, c.bias, c.activation,
-               dtype_name(dtype), static_cast<int>(isa), ratio));
+      throw Failure(__FILE__, __LINE__,
+                    text("gemm %ld x %ldx%ldx%ld ta %d tb %d bias %d act %ld %s: error is %g of the bound",
+                         c.batch, c.m, c.n, c.k, c.a_transposed, c.b_transposed, c.bias, c.activation,
+                         dtype_name(dtype), ratio));
     }
+    // On a GPU there is nothing that threads of the CPU could change.
     for (int threads : {2, 3}) {
+      if (runs_on_cuda()) continue;
       std::memset(two.as<void>(), 0xff, two.bytes());
       run(kernels::gemm, threads, operands(two), params);
       CHECK(std::memcmp(one.as<void>(), two.as<void>(), one.bytes()) == 0);
     }
-  }
+  });
 }
 
 constexpr DType kDTypes[] = {DType::kF32, DType::kF64, DType::kF16, DType::kBF16};
@@ -227,13 +215,12 @@ TEST(gemm_keeps_nan_in_its_row) {
   fill_normal(a, DType::kF32, random);
   fill_normal(b, DType::kF32, random);
   a.as<float>()[7 * 40 + 3] = std::nanf("");
-  for (stream::Isa isa : machine_isas()) {
-    kernels::fill(isa);
+  for_each_device([&] {
     run(kernels::gemm, 1, {out.out(), a.in(), b.in()}, GemmParams{kernels::kActivationRelu, false});
     for (int64_t i = 0; i < 20; ++i) {
       for (int64_t j = 0; j < 50; ++j) CHECK(std::isnan(out.as<float>()[i * 50 + j]) == (i == 7));
     }
-  }
+  });
 }
 
 // An infinity keeps its sign, and one that meets 0 or its opposite is not a number: as in plain arithmetic.
@@ -245,8 +232,7 @@ TEST(gemm_treats_infinity_as_arithmetic_does) {
   a.as<float>()[2 * 40 + 3] = infinity;
   a.as<float>()[4 * 40 + 3] = -infinity;
   a.as<float>()[6 * 40 + 3] = infinity, a.as<float>()[6 * 40 + 31] = -infinity;
-  for (stream::Isa isa : machine_isas()) {
-    kernels::fill(isa);
+  for_each_device([&] {
     run(kernels::gemm, 1, {out.out(), a.in(), b.in()}, GemmParams{kernels::kActivationNone, false});
     for (int64_t i = 0; i < 20; ++i) {
       for (int64_t j = 0; j < 50; ++j) {
@@ -259,7 +245,7 @@ TEST(gemm_treats_infinity_as_arithmetic_does) {
         }
       }
     }
-  }
+  });
 }
 
 // On the threads of the library denormal operands and products count as zero; all else is as it is.
@@ -267,8 +253,7 @@ TEST(gemm_flushes_denormals) {
   Buffer a(DType::kF32, {20, 40}), b(DType::kF32, {40, 50}), out(DType::kF32, {20, 50});
   for (int64_t i = 0; i < a.size(); ++i) a.as<float>()[i] = i / 40 % 2 ? 1e-30f : 1e-42f;
   for (int64_t i = 0; i < b.size(); ++i) b.as<float>()[i] = i % 50 < 25 ? 1e-10f : 1.0f;
-  for (stream::Isa isa : machine_isas()) {
-    kernels::fill(isa);
+  for_each_isa([&] {
     std::thread([&] {
       cpu::set_flush_denormals();
       run(kernels::gemm, 1, {out.out(), a.in(), b.in()}, GemmParams{kernels::kActivationNone, false});
@@ -279,7 +264,7 @@ TEST(gemm_flushes_denormals) {
         CHECK_NEAR(out.as<float>()[i * 50 + j], want, 1e-6 * want);
       }
     }
-  }
+  });
 }
 
 }  // namespace

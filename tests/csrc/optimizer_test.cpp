@@ -1,5 +1,5 @@
-// The fused optimizer kernels against the formulas in double precision, over lists of odd sizes, for every
-// instruction set and two thread counts.
+// The fused optimizer kernels against the formulas in double precision, over lists of odd sizes, on every
+// device and with two thread counts.
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -19,7 +19,7 @@ using hebb::DType;
 using hebb::stream::Operand;
 using hebb::stream::Role;
 using hebb::testing::Buffer;
-using hebb::testing::for_each_isa;
+using hebb::testing::for_each_device;
 using hebb::testing::run;
 namespace kernels = hebb::kernels;
 
@@ -160,7 +160,7 @@ TEST(optimizer_sgd_follows_the_formula) {
   const kernels::SgdParams cases[] = {{n, 0, 0, 0, false, false},    {n, 0, 0, 0.1, false, true},
                                       {n, 0.9, 0, 0, false, false},  {n, 0.9, 0.5, 0.1, false, false},
                                       {n, 0.9, 0, 0.1, true, false}, {n, 0.5, 0, 0, true, true}};
-  for_each_isa([&] {
+  for_each_device([&] {
     for (const auto& params : cases) {
       check_threads<float>(&run_sgd<float>, params);
       check_threads<double>(&run_sgd<double>, params);
@@ -175,7 +175,7 @@ TEST(optimizer_adam_follows_the_formula) {
                                        {n, 0.9, 0.999, 1e-8, 0.1, true, false},
                                        {n, 0.9, 0.9, 1e-8, 0, false, true},
                                        {n, 0, 0.9, 1e-8, 0.01, true, true}};
-  for_each_isa([&] {
+  for_each_device([&] {
     for (const auto& params : cases) {
       check_threads<float>(&run_adam<float>, params);
       check_threads<double>(&run_adam<double>, params);
@@ -184,7 +184,7 @@ TEST(optimizer_adam_follows_the_formula) {
 }
 
 TEST(optimizer_weight_decay_of_zero_leaves_infinite_parameters_alone) {
-  for_each_isa([] {
+  for_each_device([] {
     Buffer p(DType::kF32, {1}), g(DType::kF32, {1}), rate(DType::kF32, {});
     p.as<float>()[0] = INFINITY;
     g.as<float>()[0] = 1;
@@ -192,5 +192,41 @@ TEST(optimizer_weight_decay_of_zero_leaves_infinite_parameters_alone) {
     run(kernels::sgd_step, 1, {p.operand(Role::kInOut), g.in(), rate.in()},
         kernels::SgdParams{1, 0, 0, 0, false, false});
     CHECK_EQ(p.as<float>()[0], INFINITY);
+  });
+}
+
+// Long lists, whose tables take several launches, and memory that begins anywhere; all devices give the same
+// bits.
+TEST(optimizer_updates_long_lists_alike_on_all_devices) {
+  const int64_t n = 101, room = 23;
+  std::vector<float> first;
+  for_each_device([&] {
+    Buffer all(DType::kF32, {4 * n * room}), steps(DType::kI32, {n}), rate(DType::kF64, {});
+    *rate.as<double>() = kRate;
+    std::vector<Operand> operands;
+    for (int64_t i = 0; i < all.size(); ++i) all.as<float>()[i] = std::fabs(noise(static_cast<uint64_t>(i)));
+    const auto add = [&](Buffer& buffer, int64_t at, int64_t size, Role role) {
+      Operand operand = buffer.operand(role);
+      operand.data = buffer.as<float>() + at;
+      operand.shape[0] = size;
+      operands.push_back(operand);
+    };
+    // Every third one begins where a quad does.
+    const auto add_list = [&](int64_t list, Role role) {
+      for (int64_t i = 0; i < n; ++i)
+        add(all, (list * n + i) * room + (i % 3 == 0 ? -(list * n + i) * room & 3 : 0), i % 20, role);
+    };
+    for (int64_t list : {0, 1, 2}) add_list(list, Role::kInOut);
+    for (int64_t i = 0; i < n; ++i) {
+      steps.as<int32_t>()[i] = static_cast<int32_t>(i);
+      add(steps, i, 1, Role::kInOut);
+    }
+    add_list(3, Role::kIn);
+    operands.push_back(rate.in());
+    run(kernels::adam_step, 2, operands, kernels::AdamParams{n, 0.9, 0.99, 1e-8, 0.1, true, false});
+    for (int64_t i = 0; i < n; ++i) CHECK_EQ(steps.as<int32_t>()[i], i + 1);
+    const std::vector<float> result(all.as<float>(), all.as<float>() + all.size());
+    if (first.empty()) first = result;
+    CHECK(std::memcmp(first.data(), result.data(), all.bytes()) == 0);
   });
 }
