@@ -5,26 +5,36 @@ import path from 'node:path';
 import { isMain, root, run, runNode, runTool } from './process.mjs';
 import { installCommand, missingPackages } from './toolchain.mjs';
 
-function cachedWerror() {
+/** What the tree is configured with; null where it is not. */
+function cachedOptions() {
   try {
     const cache = readFileSync(path.join(root, 'build/CMakeCache.txt'), 'utf8');
-    return /^HEBB_WERROR:BOOL=ON$/m.test(cache) ? 'ON' : 'OFF';
+    const isOn = name => new RegExp(`^${name}:BOOL=ON$`, 'm').test(cache);
+    return { werror: isOn('HEBB_WERROR'), emulator: isOn('HEBB_CUDA_EMULATOR') };
   } catch {
     return null;
   }
 }
 
-/** Brings build/Release/hebb.node up to date; without `werror` a tree already configured keeps its setting. */
-export async function buildNative({ werror = false, stream = false } = {}) {
+const word = flag => (flag ? 'ON' : 'OFF');
+
+/**
+ * Brings build/Release/hebb.node up to date, with `emulator` also the library that runs CUDA kernels on the CPU. A tree
+ * already configured keeps what it has besides.
+ */
+export async function buildNative({ werror = false, emulator = false, stream = false } = {}) {
   const missing = missingPackages();
   if (missing.length > 0) {
     const output = `build: ${missing.join(', ')} not found; run: ${installCommand(missing)}\n`;
     return { code: 1, output };
   }
-  const cached = cachedWerror();
-  if (cached === null || (werror && cached === 'OFF')) {
-    const setting = werror ? 'ON' : 'OFF';
-    const configured = await runTool('cmake-js', ['configure', `--CDHEBB_WERROR=${setting}`], { stream });
+  const cached = cachedOptions();
+  if (cached === null || (werror && !cached.werror) || (emulator && !cached.emulator)) {
+    const settings = [
+      `--CDHEBB_WERROR=${word(werror || cached?.werror)}`,
+      `--CDHEBB_CUDA_EMULATOR=${word(emulator || cached?.emulator)}`,
+    ];
+    const configured = await runTool('cmake-js', ['configure', ...settings], { stream });
     if (configured.code !== 0) return configured;
   }
   const jobs = String(availableParallelism());

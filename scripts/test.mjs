@@ -67,7 +67,7 @@ async function runJest() {
 
 const prepare = [
   ['dependencies', installDependencies],
-  ['native build', () => buildNative({ werror: mode !== 'quick' })],
+  ['native build', () => buildNative({ werror: mode !== 'quick', emulator: true })],
 ];
 const checks = [
   ['generated files', generatedFresh],

@@ -198,6 +198,7 @@ void Stream::then(Task task, const Block* block) {
 void Stream::write(Block* block, void* to, std::shared_ptr<char[]> from, size_t bytes) {
   Entry& entry = reserve();
   entry.command.slot = nullptr;
+  entry.task_block = nullptr;
   const char* source = from.get();
   entry.copy = {to, source, bytes, std::move(from), block};
   publish();
