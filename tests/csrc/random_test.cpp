@@ -1,5 +1,5 @@
-// The random kernels against the scalar Philox and double-precision formulas, for every instruction set and
-// two thread counts; and the statistics of what they draw.
+// The random kernels against the scalar Philox and double-precision formulas, on every device and with two
+// thread counts; and the statistics of what they draw.
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -16,7 +16,7 @@ namespace {
 
 using hebb::DType;
 using hebb::testing::Buffer;
-using hebb::testing::for_each_isa;
+using hebb::testing::for_each_device;
 using hebb::testing::run;
 namespace kernels = hebb::kernels;
 
@@ -79,7 +79,7 @@ void check_cells(const std::vector<int64_t>& cells, int64_t draws) {
 }  // namespace
 
 TEST(random_uniform_is_24_bits_of_the_scalar_words) {
-  for_each_isa([] {
+  for_each_device([] {
     for (int64_t count : kSizes) {
       const auto y =
           draw<float>(kernels::uniform, DType::kF32, count, kernels::UniformParams{kCounter, 0, 1});
@@ -94,7 +94,7 @@ TEST(random_uniform_is_24_bits_of_the_scalar_words) {
 }
 
 TEST(random_uniform_stays_below_high) {
-  for_each_isa([] {
+  for_each_device([] {
     const kernels::UniformParams ranges[] = {
         {kCounter, 1, 1 + 0x1p-23}, {kCounter, -3, 0}, {kCounter, -2, -1}};
     for (const auto& range : ranges) {
@@ -118,7 +118,7 @@ TEST(random_uniform_stays_below_high) {
 }
 
 TEST(random_normal_is_box_muller) {
-  for_each_isa([] {
+  for_each_device([] {
     const double turn = 2 * std::acos(-1.0);
     const int64_t count = 20001;
     const kernels::NormalParams params{kCounter, 0.25, 1.5};
@@ -143,7 +143,7 @@ TEST(random_normal_is_box_muller) {
 TEST(random_bits_do_not_depend_on_isa_threads_or_length) {
   const kernels::NormalParams params{kCounter, 0, 1};
   std::vector<unsigned char> first[2];
-  for_each_isa([&] {
+  for_each_device([&] {
     for (int type = 0; type < 2; ++type) {
       const DType dtype = type ? DType::kF64 : DType::kF32;
       const auto all = drawn(kernels::normal, dtype, 40001, 1, params);
@@ -156,8 +156,46 @@ TEST(random_bits_do_not_depend_on_isa_threads_or_length) {
   });
 }
 
+// Of all kinds and dtypes, into memory that begins anywhere.
+TEST(random_bits_are_those_of_every_device) {
+  std::vector<std::vector<unsigned char>> first;
+  for_each_device([&] {
+    size_t index = 0;
+    const auto check = [&](const hebb::stream::Slot& slot, DType dtype, const auto& params) {
+      for (const int64_t offset : {0, 1}) {
+        const int64_t count = 1027;
+        Buffer out(dtype, {count + offset}), x(dtype, {count + offset}), seed(DType::kI64, {2});
+        seed.as<int64_t>()[0] = static_cast<int64_t>(kSeed);
+        seed.as<int64_t>()[1] = kBase;
+        std::memset(out.as<void>(), 0, out.bytes());
+        for (size_t i = 0; i < x.bytes(); ++i) x.as<unsigned char>()[i] = static_cast<unsigned char>(i % 61);
+        std::vector<hebb::stream::Operand> operands{out.out()};
+        if (&slot == &kernels::dropout) operands.push_back(x.in());
+        for (auto& operand : operands) {
+          operand.data = static_cast<char*>(operand.data) + offset * hebb::item_size(dtype);
+          operand.shape[0] = count;
+        }
+        operands.push_back(seed.in());
+        run(slot, 2, operands, params);
+        std::vector<unsigned char> bytes(out.as<unsigned char>(), out.as<unsigned char>() + out.bytes());
+        if (index == first.size()) first.push_back(bytes);
+        CHECK(bytes == first[index++]);
+      }
+    };
+    for (const DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kBF16}) {
+      check(kernels::uniform, dtype, kernels::UniformParams{kCounter, -1.5, 2});
+      check(kernels::normal, dtype, kernels::NormalParams{kCounter, 0.25, 1.5});
+      check(kernels::dropout, dtype, kernels::DropoutParams{kCounter, 0.3});
+    }
+    for (const DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kBF16, DType::kI32, DType::kI64,
+                              DType::kU8, DType::kBool})
+      check(kernels::bernoulli, dtype, kernels::BernoulliParams{kCounter, 0.3});
+    check(kernels::randint, DType::kI32, kernels::RandintParams{kCounter, -1000, 77});
+  });
+}
+
 TEST(random_bernoulli_is_uniform_below_p) {
-  for_each_isa([] {
+  for_each_device([] {
     for (double p : {0.0, 1e-9, 0.3, 0.5, 1.0}) {
       const kernels::BernoulliParams params{kCounter, p};
       const auto y = draw<float>(kernels::bernoulli, DType::kF32, 5001, params);
@@ -174,7 +212,7 @@ TEST(random_bernoulli_is_uniform_below_p) {
 }
 
 TEST(random_randint_covers_the_range) {
-  for_each_isa([] {
+  for_each_device([] {
     const auto y =
         draw<int32_t>(kernels::randint, DType::kI32, 5001, kernels::RandintParams{kCounter, -3, 4});
     for (int64_t i = 0; i < 5001; ++i) {
@@ -191,7 +229,7 @@ TEST(random_randint_covers_the_range) {
 }
 
 TEST(random_dropout_keeps_what_the_words_say) {
-  for_each_isa([] {
+  for_each_device([] {
     const int64_t count = 33333;
     for (double p : {0.25, 1.0}) {
       for (int threads : {1, 2}) {

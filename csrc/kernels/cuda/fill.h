@@ -10,6 +10,7 @@ namespace hebb::kernels::cuda {
   X(extreme)                  \
   X(gemm)                     \
   X(optimizer)                \
+  X(random)                   \
   X(reduce)
 
 #define HEBB_DECLARE_CUDA(family) void fill_##family();
