@@ -20,6 +20,8 @@ class Context;
 struct Command;
 struct Slot;
 struct TileProgram;
+class PtxWriter;
+struct PtxValue;
 
 inline constexpr int kRank = 8;
 
@@ -81,6 +83,9 @@ struct Packing {
 // several. out is of the compute type, or uint8_t where the slot is a predicate. Where the slot draws, the
 // last operand are random words (uint32_t).
 using TileFunction = void (*)(void* out, const void* const* in, int count, const double* scalars);
+
+// The same formula, written into a kernel that is being emitted: what its instructions make of the operands.
+using EmitFunction = PtxValue (*)(PtxWriter& writer, const PtxValue* in);
 
 // What passes may know of a slot; nothing above kernels/ asks for a slot by name.
 struct Traits {
@@ -152,6 +157,8 @@ struct Slot {
   DeviceKernel cuda = nullptr;
   // For element-wise slots, by compute type: f32, f64, i32, i64 (index with tile_index).
   TileFunction tiles[4] = {};
+  // Null where there is no PTX for the compute type.
+  EmitFunction emit[4] = {};
 };
 
 HEBB_INLINE int tile_index(DType compute) {
