@@ -81,7 +81,7 @@ inline double distance(const char* a, const char* b, DType dtype) {
   const auto far_apart = [](auto x, auto y, auto bits_x, auto bits_y) {
     if (x != x || y != y) return x != x && y != y ? 0.0 : HUGE_VAL;
     if ((bits_x < 0) != (bits_y < 0)) return x == y ? 0.5 : HUGE_VAL;
-    return std::fabs(static_cast<double>(bits_x) - static_cast<double>(bits_y));
+    return static_cast<double>(bits_x > bits_y ? bits_x - bits_y : bits_y - bits_x);
   };
   const auto get = [](const char* from, auto value) {
     std::memcpy(&value, from, sizeof value);
@@ -103,8 +103,17 @@ inline double distance(const char* a, const char* b, DType dtype) {
   }
 }
 
+inline double difference(const char* a, const char* b, DType dtype) {
+  if (dtype != DType::kF64) return HUGE_VAL;
+  double x, y;
+  std::memcpy(&x, a, sizeof x);
+  std::memcpy(&y, b, sizeof y);
+  return std::fabs(x - y);
+}
+
 // The program on the CPU and as PTX; returns the greatest distance.
-inline double ptx_distance(TestProgram& made, const std::string& what, double allowed = 0) {
+inline double ptx_distance(TestProgram& made, const std::string& what, double allowed = 0,
+                           double absolute = 0) {
   made.run_tiles = nullptr;
   const auto want = made.run(1);
   made.run_tiles = &run_as_ptx;
@@ -122,7 +131,8 @@ inline double ptx_distance(TestProgram& made, const std::string& what, double al
     const auto item = static_cast<size_t>(item_size(made.dtypes[i]));
     for (size_t byte = 0; byte < want[at].size(); byte += item) {
       const double apart = distance(got[at].data() + byte, want[at].data() + byte, made.dtypes[i]);
-      if (apart > allowed)
+      if (apart > allowed &&
+          !(difference(got[at].data() + byte, want[at].data() + byte, made.dtypes[i]) <= absolute))
         throw Failure(__FILE__, __LINE__,
                       what + ": element " + std::to_string(byte / item) + " of buffer " + std::to_string(i) +
                           " is " + std::to_string(apart) + " units away");

@@ -7,33 +7,6 @@
 namespace hebb::kernels::ptx {
 namespace {
 
-// Whether there is a sequence for f64: not where a library function takes part.
-template <class Formula>
-constexpr bool HasDouble = true;
-#define HEBB_NO_DOUBLE(Formula) \
-  template <>                   \
-  constexpr bool HasDouble<Formula> = false;
-HEBB_NO_DOUBLE(Pow)
-HEBB_NO_DOUBLE(Exp)
-HEBB_NO_DOUBLE(Expm1)
-HEBB_NO_DOUBLE(Log)
-HEBB_NO_DOUBLE(Log1p)
-HEBB_NO_DOUBLE(Sin)
-HEBB_NO_DOUBLE(Cos)
-HEBB_NO_DOUBLE(Tanh)
-HEBB_NO_DOUBLE(Sigmoid)
-HEBB_NO_DOUBLE(Erf)
-HEBB_NO_DOUBLE(Elu)
-HEBB_NO_DOUBLE(Gelu)
-HEBB_NO_DOUBLE(GeluTanh)
-HEBB_NO_DOUBLE(Silu)
-HEBB_NO_DOUBLE(Softplus)
-HEBB_NO_DOUBLE(EluGrad)
-HEBB_NO_DOUBLE(GeluGrad)
-HEBB_NO_DOUBLE(GeluTanhGrad)
-HEBB_NO_DOUBLE(SiluGrad)
-#undef HEBB_NO_DOUBLE
-
 template <class Formula, int operands, class T>
 PtxValue emit_formula(PtxWriter& writer, const PtxValue* in) {
   recorder = &writer;
@@ -64,7 +37,7 @@ PtxValue emit_predicate(PtxWriter& writer, const PtxValue* in) {
 template <class Formula, int operands>
 void fill_Floats(stream::Slot& slot) {
   slot.emit[0] = &emit_formula<Formula, operands, float>;
-  if constexpr (HasDouble<Formula>) slot.emit[1] = &emit_formula<Formula, operands, double>;
+  slot.emit[1] = &emit_formula<Formula, operands, double>;
 }
 template <class Formula, int operands>
 void fill_Numbers(stream::Slot& slot) {
