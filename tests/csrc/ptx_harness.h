@@ -1,6 +1,8 @@
 // Runs fused commands as PTX in the interpreter, compares them with the CPU's, and has all texts assembled.
 #pragma once
 
+#include <unistd.h>
+
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -143,29 +145,39 @@ inline double ptx_distance(TestProgram& made, const std::string& what, double al
   return most;
 }
 
-// Every text that was run, by ptxas where there is one, for all GPUs that are served.
-inline void assemble_ptx_texts() {
-  std::string command;
-  for (const char* place : {"/usr/local/cuda/bin/ptxas", "/usr/local/bin/ptxas", "/usr/bin/ptxas"})
-    if (command.empty() && std::filesystem::exists(place)) command = place;
-  if (command.empty()) {
-    std::printf("%zu PTX kernels were not assembled: no ptxas here\n", ptx_texts().size());
+// The GPUs that are served.
+inline const std::vector<std::string> kPtxTargets = {"75", "80", "86", "89", "90", "100", "120"};
+
+inline std::string find_ptxas() {
+  for (const char* folder : {"/usr/local/cuda/bin", "/usr/local/bin", "/usr/bin"}) {
+    const std::string place = std::string(folder) + "/ptxas";
+    if (std::filesystem::exists(place)) return place;
+  }
+  return "";
+}
+
+// Every text that was run since the last time, by ptxas where there is one. Not optimised: what it refuses,
+// it refuses before.
+inline void assemble_ptx_texts(const std::vector<std::string>& targets) {
+  const std::string ptxas = find_ptxas();
+  std::map<std::string, std::string> texts;
+  texts.swap(ptx_texts());
+  if (ptxas.empty()) {
+    std::printf("%zu PTX kernels were not assembled: no ptxas here\n", texts.size());
     return;
   }
-  const auto folder = std::filesystem::temp_directory_path() / ("hebb_ptx_" + std::to_string(std::rand()));
-  std::filesystem::create_directories(folder);
-  const std::string file = (folder / "all.ptx").string();
-  {
-    std::ofstream all(file);
-    bool first = true;
-    for (const auto& [entry, text] : ptx_texts()) {
-      all << (first ? text : text.substr(text.find(".visible")));
-      first = false;
-    }
+  std::string folder = (std::filesystem::temp_directory_path() / "hebb_ptx_XXXXXX").string();
+  CHECK(mkdtemp(folder.data()) != nullptr);
+  const std::string file = folder + "/all.ptx";
+  std::ofstream all(file);
+  bool first = true;
+  for (const auto& [entry, text] : texts) {
+    all << (first ? text : text.substr(text.find(".visible")));
+    first = false;
   }
-  for (const char* target : {"75", "80", "86", "89", "90", "100", "120"}) {
-    const std::string line =
-        command + " -O1 -arch=sm_" + target + " -o " + (folder / "all.cubin").string() + ' ' + file;
+  all.close();
+  for (const std::string& target : targets) {
+    const std::string line = ptxas + " -O0 -arch=sm_" + target + " -o " + folder + "/all.cubin " + file;
     if (std::system(line.c_str()) != 0) throw Failure(__FILE__, __LINE__, line);
   }
   std::filesystem::remove_all(folder);

@@ -73,7 +73,8 @@ TEST(ptx_without_a_formula_is_not_emitted) {
   kernels::ptx::fill();
 }
 
-TEST(ptx_random_kernels_assemble) { assemble_ptx_texts(); }
+// For the oldest and the most usual GPU: that all seven take each instruction is seen in ptx_test.cpp.
+TEST(ptx_random_kernels_assemble) { assemble_ptx_texts({"75", "90"}); }
 
 }  // namespace
 }  // namespace hebb::testing

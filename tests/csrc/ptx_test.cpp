@@ -433,7 +433,7 @@ TEST(ptx_divisors_are_exact) {
   }
 }
 
-TEST(ptx_kernels_assemble) { assemble_ptx_texts(); }
+TEST(ptx_kernels_assemble) { assemble_ptx_texts(kPtxTargets); }
 
 }  // namespace
 }  // namespace hebb::testing
