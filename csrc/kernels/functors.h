@@ -209,18 +209,18 @@ struct SiluGrad {
 #undef HEBB_FORMULA_1
 #undef HEBB_FORMULA_2
 
-// Predicates take scalars on every device: compilers vectorise comparisons by themselves.
+// Predicates take scalars on CPUs too: compilers vectorise comparisons by themselves.
 #define HEBB_PREDICATE_1(name, expression)   \
   struct name {                              \
     template <class T>                       \
-    HEBB_INLINE bool operator()(T x) const { \
+    HEBB_INLINE auto operator()(T x) const { \
       return expression;                     \
     }                                        \
   };
 #define HEBB_PREDICATE_2(name, expression)        \
   struct name {                                   \
     template <class T>                            \
-    HEBB_INLINE bool operator()(T a, T b) const { \
+    HEBB_INLINE auto operator()(T a, T b) const { \
       return expression;                          \
     }                                             \
   };

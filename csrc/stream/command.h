@@ -20,6 +20,8 @@ class Context;
 struct Command;
 struct Slot;
 struct TileProgram;
+class PtxWriter;
+struct PtxValue;
 
 inline constexpr int kRank = 8;
 
@@ -82,6 +84,9 @@ struct Packing {
 // last operand are random words (uint32_t).
 using TileFunction = void (*)(void* out, const void* const* in, int count, const double* scalars);
 
+// The same formula, written into a kernel that is being emitted: what its instructions make of the operands.
+using EmitFunction = PtxValue (*)(PtxWriter& writer, const PtxValue* in);
+
 // What passes may know of a slot; nothing above kernels/ asks for a slot by name.
 struct Traits {
   uint8_t min_inputs = 0;        // operands that must be inputs, for checking; 0 = any
@@ -135,6 +140,7 @@ struct Slot {
   // For a guard: the operand whose contents may be bad, and a kernel that looks at that operand alone.
   int checked = -1;
   Kernel check = nullptr;
+  DeviceKernel cuda_check = nullptr;
   // What the kernel would pack; filled with the kernel, whose instruction set it depends on.
   Packing (*packing)(const Command& command) = nullptr;
   // Adds up what several commands of this slot would make, one after the other: its operands are the result,
@@ -150,9 +156,10 @@ struct Slot {
   // Filled at load with the best instruction set; an empty one means the device has no kernel.
   Kernel cpu = nullptr;
   DeviceKernel cuda = nullptr;
-  DeviceKernel cuda_check = nullptr;
   // For element-wise slots, by compute type: f32, f64, i32, i64 (index with tile_index).
   TileFunction tiles[4] = {};
+  // Null where there is no PTX for the compute type.
+  EmitFunction emit[4] = {};
 };
 
 HEBB_INLINE int tile_index(DType compute) {

@@ -19,6 +19,9 @@ using stream::Role;
 class TestProgram {
  public:
   stream::Program program;
+  std::vector<DType> dtypes;  // of the buffers
+  // What runs fused commands in place of their CPU kernel, if anything.
+  void (*run_tiles)(const stream::Command& command) = nullptr;
 
   // A new buffer, as the operand that covers it. All but temporaries and outputs hold random numbers.
   PlanOperand buffer(Origin origin, DType dtype, const Shape& shape) {
@@ -30,7 +33,15 @@ class TestProgram {
     fill_random(contents, dtype, static_cast<unsigned>(index) + 1);
     const char* bytes = contents.as<char>();
     initial_.emplace_back(bytes, bytes + contents.bytes());
+    dtypes.push_back(dtype);
     return operand;
+  }
+  // Other contents than random numbers; from the beginning again where there are fewer.
+  template <class T>
+  void hold(const PlanOperand& operand, const std::vector<T>& values) {
+    auto& bytes = initial_[static_cast<size_t>(operand.buffer)];
+    for (size_t i = 0; (i + 1) * sizeof(T) <= bytes.size(); ++i)
+      std::memcpy(bytes.data() + i * sizeof(T), &values[i % values.size()], sizeof(T));
   }
   PlanOperand argument(const Shape& shape, DType dtype = DType::kF32) {
     return buffer(Origin::kArgument, dtype, shape);
@@ -130,8 +141,8 @@ class TestProgram {
   }
 
  private:
-  static void run_command(const stream::PlanCommand& source,
-                          const std::vector<std::unique_ptr<Buffer>>& memory, int threads) {
+  void run_command(const stream::PlanCommand& source, const std::vector<std::unique_ptr<Buffer>>& memory,
+                   int threads) const {
     std::vector<stream::Operand> operands;
     for (const auto& operand : source.operands) {
       stream::Operand view = operand.view;
@@ -149,6 +160,8 @@ class TestProgram {
     command.tiles = source.tiles.get();
     command.tile_operands = static_cast<int>(source.tile_operands);
     std::memcpy(command.params, source.params.data(), stream::kParamBytes);
+    if (run_tiles != nullptr && command.tiles != nullptr && command.tile_operands == 0)
+      return run_tiles(command);
     ThreadScratch scratch(threads);
     stream::Context context({&scratch, threads, &run_tasks, &scratch_of});
     source.slot->cpu(command, context);
