@@ -4,7 +4,7 @@
 namespace hebb::kernels::cuda {
 
 // Each name is a file kernels/cuda/<name>.cu that defines `void fill_<name>()`.
-#define HEBB_CUDA_FAMILIES(X) X(elementwise) X(gemm) X(optimizer) X(random)
+#define HEBB_CUDA_FAMILIES(X) X(elementwise) X(gemm) X(optimizer) X(random) X(index)
 
 #define HEBB_DECLARE_CUDA(family) void fill_##family();
 HEBB_CUDA_FAMILIES(HEBB_DECLARE_CUDA)
