@@ -88,7 +88,7 @@ void check_elements(DType dtype, DType id_type, const Case& c) {
 }  // namespace
 
 TEST(index_rows) {
-  for_each_isa([] {
+  for_each_device([] {
     for (const Case& c : kCases) {
       for (DType dtype : kAll) check_rows(dtype, DType::kI32, c);
       check_rows(DType::kF32, DType::kI64, c);
@@ -97,7 +97,7 @@ TEST(index_rows) {
 }
 
 TEST(index_elements) {
-  for_each_isa([] {
+  for_each_device([] {
     for (const Case& c : kCases) {
       for (DType dtype : kAll) check_elements(dtype, DType::kI32, c);
       check_elements(DType::kF32, DType::kI64, c);
@@ -106,7 +106,7 @@ TEST(index_elements) {
 }
 
 TEST(index_one_hot) {
-  for_each_isa([] {
+  for_each_device([] {
     for (DType dtype : kAll) {
       Buffer ids(DType::kI64, {2001}), y(dtype, {2001, 11}), other(dtype, {2001, 11});
       fill_indices(ids, DType::kI64, 11);
@@ -121,7 +121,7 @@ TEST(index_one_hot) {
 }
 
 TEST(index_guards_report_the_first_bad_index) {
-  for_each_isa([] {
+  for_each_device([] {
     Buffer x(DType::kF32, {1, 4, 2}), y(DType::kF32, {1, 3, 2}), rows(DType::kI32, {3}),
         each(DType::kI32, {1, 3, 2});
     fill_random(x, DType::kF32, 3);
@@ -144,9 +144,77 @@ TEST(index_guards_report_the_first_bad_index) {
   });
 }
 
+#if defined(__x86_64__)
+// A compiled step lets guards look before it writes anything.
+TEST(index_cuda_checks_look_at_indices_alone) {
+  kernels::cuda::fill();
+  Buffer x(DType::kF32, {1, 4, 2}), y(DType::kF32, {1, 3, 2}), rows(DType::kI64, {3}),
+      each(DType::kI32, {1, 3, 2}), hot(DType::kF32, {3, 4});
+  const int64_t list[] = {3, -1, 9};
+  std::memcpy(rows.as<int64_t>(), list, sizeof list);
+  const int32_t many[] = {0, 1, 2, 3, 4, 7};
+  std::memcpy(each.as<int32_t>(), many, sizeof many);
+  const auto check = [](const stream::Slot& slot, const std::vector<stream::Operand>& operands,
+                        uint64_t position, int64_t value) {
+    stream::Command command;
+    command.slot = &slot;
+    command.operand_count = static_cast<int>(operands.size());
+    command.operands = operands.data();
+    stream::DeviceFault fault;
+    auto order = kernels::cuda::emulator::Order::kShuffled;
+    stream::DeviceContext context{&order, 2, &fault, 0, nullptr, nullptr};
+    slot.cuda_check(command, context);
+    CHECK_EQ(fault.position, position);
+    if (position == stream::kNoFault) return;
+    CHECK_EQ(fault.value, value);
+    CHECK_EQ(fault.limit, 3);
+  };
+  check(kernels::take, {y.out(), x.in(), rows.in()}, 1, -1);
+  check(kernels::index_add, {x.out(), y.in(), rows.in()}, 1, -1);
+  check(kernels::one_hot, {hot.out(), rows.in()}, 1, -1);
+  check(kernels::gather, {y.out(), x.in(), each.in()}, 4, 4);
+  check(kernels::scatter_add, {x.out(), y.in(), each.in()}, 4, 4);
+  each.as<int32_t>()[4] = each.as<int32_t>()[5] = 3;
+  check(kernels::gather, {y.out(), x.in(), each.in()}, stream::kNoFault, 0);
+}
+#endif
+
+// Rows beyond what one pass and one block of a sort take; sums go in the order of the positions everywhere,
+// so that bits are the same.
+TEST(index_sums_are_alike_on_all_devices) {
+  struct Sums {
+    int64_t extent, count, inner, offset;
+  };
+  for (const Sums& c : {Sums{300, 5000, 1, 0}, Sums{70000, 2100, 1, 0}, Sums{257, 1025, 8, 0},
+                        Sums{9, 2049, 4, 1}, Sums{256, 2048, 3, 0}}) {
+    Buffer x(DType::kF32, {1, c.count, c.inner + c.offset}), ids(DType::kI64, {c.count}),
+        each(DType::kI32, {1, c.count, c.inner}), y(DType::kF32, {1, c.extent, c.inner + c.offset});
+    fill_random(x, DType::kF32, 4);
+    fill_indices(ids, DType::kI64, c.extent);
+    fill_indices(each, DType::kI32, c.extent);
+    std::vector<float> first[2];
+    for_each_device([&] {
+      for (const int is_scatter : {0, 1}) {
+        std::memset(y.as<char>(), 0, y.bytes());
+        auto out = y.out(), in = x.in();
+        for (auto* operand : {&out, &in}) {
+          operand->data = operand->as<float>() + c.offset;
+          operand->shape[2] = operand->strides[1] = c.inner;
+        }
+        const auto& slot = is_scatter ? kernels::scatter_add : kernels::index_add;
+        CHECK(!run(slot, 2, {out, in, is_scatter ? each.in() : ids.in()}, 0).set);
+        const std::vector<float> sums(y.as<float>(), y.as<float>() + y.size());
+        if (first[is_scatter].empty()) first[is_scatter] = sums;
+        CHECK(std::memcmp(sums.data(), first[is_scatter].data(), y.bytes()) == 0);
+      }
+    });
+  }
+}
+
 TEST(index_long_buckets_are_accurate) {
-  for_each_isa([] {
-    const int64_t count = 300000;
+  for_each_device([] {
+    // The emulator takes its time.
+    const int64_t count = runs_on_cuda() ? 30002 : 300000;
     Buffer x(DType::kF32, {1, count, 1}), y(DType::kF32, {1, 2, 1}), ids(DType::kI32, {count}),
         each(DType::kI32, {1, count, 1});
     for (int64_t k = 0; k < count; ++k) {

@@ -5,12 +5,13 @@ namespace hebb::kernels::cuda {
 
 // Each name is a file kernels/cuda/<name>.cu that defines `void fill_<name>()`.
 #define HEBB_CUDA_FAMILIES(X) \
-  X(copy)                     \
-  X(elementwise)              \
-  X(extreme)                  \
-  X(gemm)                     \
-  X(optimizer)                \
-  X(random)                   \
+  X(copy) \
+  X(elementwise) \
+  X(extreme) \
+  X(gemm) \
+  X(index) \
+  X(optimizer) \
+  X(random) \
   X(reduce)
 
 #define HEBB_DECLARE_CUDA(family) void fill_##family();
