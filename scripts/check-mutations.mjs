@@ -8,14 +8,25 @@ import { root, run } from './process.mjs';
 
 const words = process.argv.slice(2);
 const only = words.includes('--only') ? words[words.indexOf('--only') + 1] : '';
-const build = path.resolve(root, words.find(word => !word.startsWith('--') && word !== only) ?? 'build-tests');
+const build = path.resolve(
+  root,
+  words.find(word => !word.startsWith('--') && word !== only) ?? 'build-tests',
+);
 const kernels = 'csrc/kernels/cuda';
 
 const linkCommand = readFileSync(path.join(build, 'CMakeFiles/hebb_tests.dir/link.txt'), 'utf8').trim();
 
-/** The flags of the tests' own build without its sanitizers, which make compiling and running slow. */
+/** The flags of the tests' own build, as far as they matter: an access beyond a buffer must be seen. */
 function compileArguments(source, object, folder) {
-  const flags = ['-std=c++20', '-O1', '-DHEBB_ISA=cuda', '-ffp-contract=off', '-fwrapv', '-march=x86-64-v2'];
+  const flags = [
+    '-std=c++20',
+    '-O1',
+    '-fsanitize=address',
+    '-DHEBB_ISA=cuda',
+    '-ffp-contract=off',
+    '-fwrapv',
+    '-march=x86-64-v2',
+  ];
   return [...flags, `-I${folder}`, `-I${path.join(root, 'csrc')}`, '-x', 'c++', '-c', source, '-o', object];
 }
 
@@ -24,9 +35,13 @@ function mutated({ file, find, replace }, folder) {
   const source = path.join(root, kernels, file);
   const text = readFileSync(source, 'utf8');
   const count = text.split(find).length - 1;
-  if (count !== 1) throw new Error(`${file}: ${JSON.stringify(find)} is there ${count} times; it must be there once`);
+  if (count !== 1)
+    throw new Error(`${file}: ${JSON.stringify(find)} is there ${count} times; it must be there once`);
   cpSync(path.join(root, kernels), path.join(folder, 'kernels/cuda'), { recursive: true });
-  writeFileSync(path.join(folder, 'kernels/cuda', file), text.replace(find, () => replace));
+  writeFileSync(
+    path.join(folder, 'kernels/cuda', file),
+    text.replace(find, () => replace),
+  );
 }
 
 /** Resolves to what is wrong: '' where the tests failed, as they should. */

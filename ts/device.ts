@@ -24,7 +24,7 @@ export function setDevice(choice: Device | 'auto'): Device {
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
     native.setDevice('cpu');
-    console.warn(`hebb: ${error.message.slice(error.op.length + 2)}; using the CPU`);
+    process.stderr.write(`hebb: ${error.message.slice(error.op.length + 2)}; using the CPU\n`);
     return 'cpu';
   }
 }
