@@ -12,7 +12,16 @@ const cppArrows = {
   kernels: ['core', 'stream'],
   autograd: ['core'],
   ops: ['core', 'stream', 'kernels', 'autograd'],
-  binding: ['ops/registry', 'ops/environment', 'ops/op', 'ops/transfer', 'core', 'stream', 'device', 'autograd'],
+  binding: [
+    'ops/registry',
+    'ops/environment',
+    'ops/op',
+    'ops/transfer',
+    'core',
+    'stream',
+    'device',
+    'autograd',
+  ],
 };
 // The files right under ts/ are the tensor layer, but for native.ts, which it alone uses, index.ts, and errors.ts, which
 // everyone may import.

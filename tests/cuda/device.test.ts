@@ -28,7 +28,9 @@ test('a library that is missing is told with its path', async () => {
   const env = { HEBB_CUDA_LIBRARY: '/nowhere/libhebb_cuda.so' };
   const { stdout } = await run('cuda', env);
   // Without a driver the library is not looked for.
-  expect(stdout).toMatch(/^DeviceError: device: no GPU: (no NVIDIA driver|the CUDA library cannot be loaded: \/nowhere)/);
+  expect(stdout).toMatch(
+    /^DeviceError: device: no GPU: (no NVIDIA driver|the CUDA library cannot be loaded: \/nowhere)/,
+  );
 });
 
 test('HEBB_DEVICE must be a device', async () => {

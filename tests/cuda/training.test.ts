@@ -20,9 +20,7 @@ test('a softmax regression and an MLP train alike on both devices, eager and com
     expect(onCuda.cudaBytes).toBeGreaterThan(0);
     for (const name of names) {
       expect(onCuda[name]).toHaveLength(50);
-      onCuda[name].forEach((loss, i) =>
-        expect(Math.abs(loss - (onCpu[name][i] ?? NaN))).toBeLessThan(1e-5),
-      );
+      onCuda[name].forEach((loss, i) => expect(Math.abs(loss - (onCpu[name][i] ?? NaN))).toBeLessThan(1e-5));
       expect(onCuda[name][49]).toBeLessThan((onCuda[name][0] ?? NaN) / 2);
     }
     // Compiled steps give the bits of eager ones.

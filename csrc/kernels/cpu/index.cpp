@@ -2,8 +2,8 @@
 // threads.
 #include "kernels/index.h"
 
-#include "kernels/scalar.h"
 #include "kernels/cpu/tasks.h"
+#include "kernels/scalar.h"
 #include "stream/context.h"
 
 namespace hebb::kernels::HEBB_ISA {

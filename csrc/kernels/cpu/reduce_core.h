@@ -3,10 +3,10 @@
 // how elements are stored.
 #pragma once
 
-#include "kernels/scalar.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/tasks.h"
 #include "kernels/cpu/tile_prologue.h"
+#include "kernels/scalar.h"
 #include "stream/context.h"
 
 namespace hebb::kernels::HEBB_ISA {

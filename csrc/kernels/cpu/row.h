@@ -2,9 +2,9 @@
 // row is loaded and stored in part, so that the place of a row in memory does not change its bits.
 #pragma once
 
-#include "kernels/scalar.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/tasks.h"
+#include "kernels/scalar.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {

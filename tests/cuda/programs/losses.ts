@@ -59,7 +59,9 @@ async function losses(make: () => Trained, compiled: boolean): Promise<number[]>
     optimizer.step();
     return loss;
   };
-  const run = compiled ? compile(step) : async (a: Tensor, b: Tensor): Promise<Tensor> => scope(() => step(a, b));
+  const run = compiled
+    ? compile(step)
+    : async (a: Tensor, b: Tensor): Promise<Tensor> => scope(() => step(a, b));
   const found: number[] = [];
   for (let i = 0; i < steps; i++) {
     using loss = await run(x, target);
