@@ -38,6 +38,7 @@ class Out:
     dtype: str
     layout: str = "plain"
     tolerance: float | None = None  # instead of the dtype's
+    scale: float = 0.0  # of terms that may cancel: elements are held against at least this
     shape: tuple[int, ...] = ()  # where there is no `expect`
 
     def extents(self) -> tuple[int, ...]:

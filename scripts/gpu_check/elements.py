@@ -61,8 +61,9 @@ def rounded(values: np.ndarray, dtype: str) -> np.ndarray:
     return decode(encode(values, dtype), dtype)
 
 
-def deviation(found: np.ndarray, wanted: np.ndarray) -> float:
-    """norm(found - wanted) / norm(wanted); infinite where one is not finite and the other is not the same."""
+def deviation(found: np.ndarray, wanted: np.ndarray, scale: float = 0.0) -> float:
+    """norm(found - wanted) / norm(wanted), elements counting `scale` at least on average; infinite where one is
+    not finite and the other is not the same."""
     found, wanted = np.asarray(found, np.float64).ravel(), np.asarray(wanted, np.float64).ravel()
     if found.size == 0:
         return 0.0
@@ -70,5 +71,5 @@ def deviation(found: np.ndarray, wanted: np.ndarray) -> float:
     same = np.isnan(wanted) & np.isnan(found) | (wanted == found)
     if not np.all(finite | same) or not np.all(np.isfinite(found[finite])):
         return float("inf")
-    norm = float(np.linalg.norm(wanted[finite]))
+    norm = max(float(np.linalg.norm(wanted[finite])), scale * float(np.sqrt(wanted.size)))
     return float(np.linalg.norm(found[finite] - wanted[finite])) / (norm if norm > 0 else 1.0)

@@ -106,9 +106,9 @@ def reason_of(slot: str) -> str:
 
 
 def verified(run: Run) -> dict[str, dict[str, Any]]:
-    """Each family of csrc/kernels/cuda: its hash, and whether all of its cases passed."""
+    """Each family of csrc/kernels/cuda: its hash, and whether all of its cases passed in a run without failures."""
     kernels = run.report.result["phases"].get("kernels", {}).get("value", {})
-    whole = not run.asked.quick and not run.asked.dry_run and not run.only
+    whole = not (run.asked.quick or run.asked.dry_run or run.only or run.failed)
     found = {}
     for source, digest in families().items():
         family = family_of(source)

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
 
 LIMIT = 12_000
+
+
+def finite(value: Any) -> Any:
+    """JSON has no infinities: they become text."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Report:
@@ -35,7 +45,7 @@ class Report:
         self.write()
 
     def write(self) -> None:
-        text = json.dumps(self.result, indent=1, sort_keys=False)
+        text = json.dumps(finite(self.result), indent=1, allow_nan=False)
         (self.folder / "result.json").write_text(text + "\n", encoding="utf-8")
         (self.folder / "report.txt").write_text("\n".join(self._lines) + "\n", encoding="utf-8")
 

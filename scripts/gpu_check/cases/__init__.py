@@ -28,6 +28,9 @@ UNCHECKED = {
     "fused": "its tile programs are compiled at run time",
     "pack_panels": "packing is for CPUs",
     "pack_tiles": "packing is for CPUs",
+    "rnn_sequence_grad": "the phase of gradients has it",
+    "lstm_sequence_grad": "the phase of gradients has it",
+    "gru_sequence_grad": "the phase of gradients has it",
 }
 
 

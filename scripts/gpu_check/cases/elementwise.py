@@ -150,7 +150,7 @@ def _formula(slot: str, dtype: str, shape: Sequence[int], layout: str, rng: np.r
         result = formula(*_values(operands, shape))
     expect = np.array(result, np.float64) if dtype in FLOATS else wrapped(result, dtype)
     params = {"compute": DTYPES.index(compute_type(dtype)), "scalars": scalars}
-    return Call([Out(expect.reshape(shape), dtype), *operands], params)
+    return Call([Out(expect.reshape(shape), dtype, scale=0.2), *operands], params)
 
 
 def _predicate(slot: str, dtype: str, shape: Sequence[int], layout: str, rng: np.random.Generator) -> Call:
