@@ -1,8 +1,10 @@
-// The one symbol of libhebb_cuda.
+// The symbols of libhebb_cuda.
+#include <string>
 #include <vector>
 
 #include "kernels/cuda/fill.h"
 #include "kernels/slots.h"
+#include "library/describe.h"
 #include "library/driver.h"
 #include "stream/command.h"
 
@@ -12,11 +14,12 @@ namespace {
 struct Library {
   std::vector<stream::CudaKernel> kernels;
   stream::CudaApi api{};
+  std::string description;
 
   Library() {
     kernels::cuda::fill();
     for (const stream::Slot* slot : kernels::all_slots()) {
-      if (slot->cuda != nullptr) kernels.push_back({slot->name, slot->cuda, slot->cuda_check});
+      if (slot->cuda != nullptr) kernels.push_back({slot->name, slot, slot->cuda, slot->cuda_check});
     }
     api.abi = stream::kCudaAbi;
     api.command_bytes = sizeof(stream::Command);
@@ -25,13 +28,22 @@ struct Library {
     fill_driver(api);
     api.kernels = kernels.data();
     api.kernel_count = static_cast<int>(kernels.size());
+    description = describe(api);
   }
 };
+
+const Library& library() {
+  static const Library loaded;
+  return loaded;
+}
 
 }  // namespace
 }  // namespace hebb::library
 
 extern "C" [[gnu::visibility("default")]] const hebb::stream::CudaApi* hebb_cuda_api() {
-  static const hebb::library::Library library;
-  return &library.api;
+  return &hebb::library::library().api;
+}
+
+extern "C" [[gnu::visibility("default")]] const char* hebb_cuda_describe() {
+  return hebb::library::library().description.c_str();
 }

@@ -38,7 +38,7 @@ void load_kernels(stream::Isa isa) { kernels::fill(isa); }
 
 void load_kernels(const stream::CudaApi& api) {
   std::unordered_map<std::string_view, const stream::CudaKernel*> by_name;
-  for (int i = 0; i < api.kernel_count; ++i) by_name.emplace(api.kernels[i].slot, &api.kernels[i]);
+  for (int i = 0; i < api.kernel_count; ++i) by_name.emplace(api.kernels[i].name, &api.kernels[i]);
   for (stream::Slot* slot : kernels::all_slots()) {
     const auto found = by_name.find(slot->name);
     if (found == by_name.end()) continue;

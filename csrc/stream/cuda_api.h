@@ -11,7 +11,7 @@
 namespace hebb::stream {
 
 // Raised with every change of what is declared here.
-inline constexpr uint32_t kCudaAbi = 1;
+inline constexpr uint32_t kCudaAbi = 2;
 
 // cudaError_t of what callers tell apart; 0 is success.
 enum CudaStatus : int {
@@ -30,8 +30,11 @@ struct CudaInfo {
   uint64_t free_bytes, total_bytes;
 };
 
+struct Slot;
+
 struct CudaKernel {
-  const char* slot;
+  const char* name;
+  const Slot* slot;  // the library's own, for callers that have none
   DeviceKernel run;
   DeviceKernel check;  // of a guard; null for most
 };
@@ -73,8 +76,12 @@ struct CudaApi {
   int kernel_count;
 };
 
-// The one symbol that the library exports.
+// The two symbols that the library exports.
 inline constexpr const char* kCudaSymbol = "hebb_cuda_api";
 using CudaApiFunction = const CudaApi* (*)();
+// JSON: the sizes and fields of what a kernel is called with, and the parameters of each kernel. For callers
+// that cannot include this header: scripts/gpu_check.
+inline constexpr const char* kCudaDescribeSymbol = "hebb_cuda_describe";
+using CudaDescribeFunction = const char* (*)();
 
 }  // namespace hebb::stream

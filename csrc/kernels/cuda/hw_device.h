@@ -41,7 +41,23 @@ HEBB_DEVICE T* dynamic_shared() {
   return reinterpret_cast<T*>(dynamic_bytes);
 }
 
-HEBB_DEVICE void sync() { __syncthreads(); }
+#if defined(HEBB_DELAY)
+// Holds some warps up for a time that no two runs share: what only their usual pace kept in order falls
+// apart.
+HEBB_DEVICE void delay() {
+  const unsigned now = static_cast<unsigned>(clock64()) >> 4;
+  const unsigned noise = (now ^ (threadIdx.x / 32u * 0x9e3779b9u) ^ (blockIdx.x * 0x85ebca6bu)) * 0xc2b2ae35u;
+  if (noise >> 30 == 0) __nanosleep(noise >> 20 & 0x3ffu);
+}
+#else
+HEBB_DEVICE void delay() {}
+#endif
+
+HEBB_DEVICE void sync() {
+  delay();
+  __syncthreads();
+  delay();
+}
 
 template <class T>
 HEBB_DEVICE T shuffle(T value, int from) {

@@ -1,0 +1,98 @@
+"""The kernels of all families, each family in a process of its own, and what became of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from .cases import FAMILIES, slots_of
+from .phases import run_phase
+
+RESTARTS = 8
+
+
+@dataclass
+class Sweep:
+    """What one family's cases came to."""
+
+    family: str
+    passed: int = 0
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
+    worst: dict[str, float] = field(default_factory=dict)  # by slot and dtype
+    seconds: float = 0.0
+    complete: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.complete and not self.failures and self.passed > 0
+
+    def add(self, result: dict[str, Any]) -> None:
+        self.digests[result["case"]] = result["digest"]
+        if not result["ok"]:
+            self.failures.append({"case": result["case"], "problems": result["problems"]})
+            return
+        self.passed += 1
+        key = " ".join(result["case"].split()[:2])
+        self.worst[key] = max(self.worst.get(key, 0.0), result["worst"])
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "passed": self.passed,
+            "failed": len(self.failures),
+            "failures": self.failures[:20],
+            "noKernel": sorted(set(self.missing)),
+            "complete": self.complete,
+            "seconds": round(self.seconds, 1),
+            "worst": {key: float(f"{value:.2g}") for key, value in self.worst.items()},
+        }
+
+
+def sweep_family(family: str, job: dict[str, Any], timeout: float, under: tuple[str, ...] = ()) -> Sweep:
+    """Goes on behind a case that ended its process."""
+    sweep, skip = Sweep(family), 0
+    for _ in range(RESTARTS):
+        left = timeout - sweep.seconds
+        if left < 1:
+            break
+        outcome = run_phase("kernels", {**job, "family": family, "skip": skip}, left, under)
+        sweep.seconds += outcome.seconds
+        sweep.missing += outcome.values("missing")
+        results = outcome.values("result")
+        for result in results:
+            sweep.add(result)
+        if outcome.values("done"):
+            sweep.complete = True
+            break
+        started, told = outcome.values("start"), {result["case"] for result in results}
+        if started and started[-1] not in told:
+            what = "took too long" if outcome.status == "timeout" else "ended its process"
+            problem = f"{what}; {outcome.tail.strip()[-300:]}"
+            sweep.add({"case": started[-1], "ok": False, "problems": [problem], "worst": 0.0, "digest": ""})
+        if outcome.status == "timeout":
+            break
+        indices = outcome.values("index")
+        if not indices:
+            sweep.failures.append({"case": family, "problems": [outcome.tail.strip()[-600:] or "told nothing"]})
+            break
+        skip = max(indices) + 1
+    return sweep
+
+
+def sweep_all(
+    families: list[str], job: dict[str, Any], timeout: float, workers: int, under: tuple[str, ...] = ()
+) -> dict[str, Sweep]:
+    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+        pending = {family: pool.submit(sweep_family, family, job, timeout, under) for family in families}
+        return {family: future.result() for family, future in pending.items()}
+
+
+def families_with_kernels(exported: set[str], only: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """The families to run, the slots that `only` names, and slots that have cases but no kernel."""
+    slots = {family: slots_of(family) for family in FAMILIES}
+    named = [name for name in only if any(name in group for group in slots.values())]
+    wanted = [f for f in FAMILIES if not only or f in only or any(slot in named for slot in slots[f])]
+    missing = [slot for f in wanted for slot in slots[f] if slot not in exported and (not named or slot in named)]
+    return [f for f in wanted if any(slot in exported for slot in slots[f])], named, missing
