@@ -65,6 +65,12 @@ HEBB_INLINE BF16 to_bf16(float value) {
 HEBB_INLINE float to_float(F16 value) {
   const uint32_t sign = static_cast<uint32_t>(value.bits & 0x8000u) << 16;
   const uint32_t magnitude = static_cast<uint32_t>(value.bits & 0x7fffu);
+#if defined(__CUDA_ARCH__)
+  // The same bits by one instruction, which would change those of a NaN.
+  float converted;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(converted) : "h"(value.bits));
+  if (magnitude <= 0x7c00u) return converted;
+#endif
   if (magnitude >= 0x7c00u) return bits_float(sign | 0x7f800000u | ((magnitude & 0x3ffu) << 13));
   // Through an integer below the normals: as f32 bits they would be denormals, which kernel threads read as
   // zero.
@@ -79,6 +85,11 @@ HEBB_INLINE F16 to_f16(float value) {
   const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
   uint32_t magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return {static_cast<uint16_t>(sign | 0x7e00u)};
+#if defined(__CUDA_ARCH__)
+  uint16_t converted;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(converted) : "f"(value));
+  return {converted};
+#endif
   if (magnitude >= 0x477ff000u) return {static_cast<uint16_t>(sign | 0x7c00u)};
   if (magnitude < 0x38800000u) {
     // Denormal half: adding 0.5 lets the FPU round at bit 2^-24.
