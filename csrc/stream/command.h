@@ -135,6 +135,7 @@ struct Slot {
   // For a guard: the operand whose contents may be bad, and a kernel that looks at that operand alone.
   int checked = -1;
   Kernel check = nullptr;
+  DeviceKernel cuda_check = nullptr;
   // What the kernel would pack; filled with the kernel, whose instruction set it depends on.
   Packing (*packing)(const Command& command) = nullptr;
   // Adds up what several commands of this slot would make, one after the other: its operands are the result,
