@@ -29,6 +29,15 @@ inline const kernels::cuda::emulator::Order*& cuda_order() {
 }
 #endif
 
+// Whether kernels run on the emulator, which takes smaller sizes.
+inline bool on_emulator() {
+#if defined(__x86_64__)
+  return cuda_order() != nullptr;
+#else
+  return false;
+#endif
+}
+
 // For slots that have CUDA kernels too.
 template <class F>
 void for_each_device(F&& body) {

@@ -40,7 +40,7 @@ void run_twice(const stream::Slot& slot, Buffer& y, Buffer& other, std::vector<s
 }  // namespace
 
 TEST(softmax_rows) {
-  for_each_isa([] {
+  for_each_device([] {
     for (auto [rows, n] : kShapes) {
       for (DType dtype : kFloats) {
         Buffer x(dtype, {rows, n}), y(dtype, {rows, n}), log_y(dtype, {rows, n}), other(dtype, {rows, n});
@@ -61,7 +61,7 @@ TEST(softmax_rows) {
 }
 
 TEST(softmax_gradients) {
-  for_each_isa([] {
+  for_each_device([] {
     for (auto [rows, n] : kShapes) {
       for (DType dtype : kFloats) {
         Buffer y(dtype, {rows, n}), dy(dtype, {rows, n}), dx(dtype, {rows, n}), other(dtype, {rows, n});
@@ -91,7 +91,7 @@ TEST(softmax_gradients) {
 }
 
 TEST(softmax_of_infinities) {
-  for_each_isa([] {
+  for_each_device([] {
     for (int64_t n : {3, 40}) {
       Buffer x(DType::kF32, {1, n}), y(DType::kF32, {1, n}), other(DType::kF32, {1, n});
       for (int64_t c = 0; c < n; ++c) x.as<float>()[c] = -INFINITY;
@@ -180,7 +180,7 @@ void check_cross_entropy(DType dtype, DType id_type, int64_t rows, int64_t n, Lo
 }  // namespace
 
 TEST(cross_entropy_rows) {
-  for_each_isa([] {
+  for_each_device([] {
     for (auto [rows, n] : kShapes) {
       for (DType dtype : kFloats) {
         for (const Loss& options : {Loss{0, false}, Loss{0.1, false}, Loss{0, true}, Loss{0.3, true}}) {
@@ -193,7 +193,7 @@ TEST(cross_entropy_rows) {
 }
 
 TEST(cross_entropy_reports_the_first_bad_id) {
-  for_each_isa([] {
+  for_each_device([] {
     Buffer x(DType::kF32, {5, 4}), ids(DType::kI32, {5}), loss(DType::kF32, {5}), share(DType::kF32, {5}),
         stats(DType::kF32, {5, 2});
     fill_random(x, DType::kF32, 6);

@@ -4,7 +4,7 @@
 namespace hebb::kernels::cuda {
 
 // Each name is a file kernels/cuda/<name>.cu that defines `void fill_<name>()`.
-#define HEBB_CUDA_FAMILIES(X) X(copy) X(elementwise) X(extreme) X(reduce)
+#define HEBB_CUDA_FAMILIES(X) X(copy) X(elementwise) X(extreme) X(reduce) X(softmax)
 
 #define HEBB_DECLARE_CUDA(family) void fill_##family();
 HEBB_CUDA_FAMILIES(HEBB_DECLARE_CUDA)

@@ -79,7 +79,7 @@ HEBB_KERNEL HEBB_BOUNDS(kReduceThreads, 4) void scan_rows(Scan<T, Y> scan) {
 
 // A thread has a part of a column.
 template <class T, class Y>
-HEBB_KERNEL HEBB_BOUNDS(kReduceThreads, 4) void scan_columns(Scan<T, Y> scan) {
+HEBB_KERNEL HEBB_BOUNDS(kReduceThreads, 2) void scan_columns(Scan<T, Y> scan) {
   constexpr int kRows = kTurnRows<T>;
   const Extents& e = scan.extents;
   const int64_t columns = e.outer * e.inner, step = static_cast<int64_t>(hw::threads()) * hw::blocks();
