@@ -29,7 +29,8 @@ inline const kernels::cuda::emulator::Order*& cuda_order() {
 }
 #endif
 
-inline bool runs_on_cuda() {
+// Whether kernels run on the emulator, which takes smaller sizes.
+inline bool on_emulator() {
 #if defined(__x86_64__)
   return cuda_order() != nullptr;
 #else

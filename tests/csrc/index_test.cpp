@@ -214,7 +214,7 @@ TEST(index_sums_are_alike_on_all_devices) {
 TEST(index_long_buckets_are_accurate) {
   for_each_device([] {
     // The emulator takes its time.
-    const int64_t count = runs_on_cuda() ? 30002 : 300000;
+    const int64_t count = on_emulator() ? 30002 : 300000;
     Buffer x(DType::kF32, {1, count, 1}), y(DType::kF32, {1, 2, 1}), ids(DType::kI32, {count}),
         each(DType::kI32, {1, count, 1});
     for (int64_t k = 0; k < count; ++k) {

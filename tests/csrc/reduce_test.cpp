@@ -162,7 +162,7 @@ TEST(reduce_integer_sums_wrap) {
 TEST(reduce_long_sums_are_accurate) {
   for_each_device([] {
     for (int64_t inner : {1, 2}) {
-      const Extents e{1, (int64_t{1} << 22) / inner, inner};
+      const Extents e{1, (int64_t{1} << (on_emulator() ? 20 : 22)) / inner, inner};
       Buffer x(DType::kF32, {1, e.reduce, inner});
       for (int64_t i = 0; i < x.size(); ++i) x.as<float>()[i] = 0.1f;
       const double exact = double(0.1f) * double(e.reduce);
@@ -201,6 +201,7 @@ TEST(reduce_square_deviation) {
 TEST(reduce_cumsum) {
   for_each_device([] {
     for (const Extents& e : kShapes) {
+      if (on_emulator() && e.reduce > 13000) continue;
       for (DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kI32, DType::kI64, DType::kU8}) {
         if (dtype == DType::kF16 && e.reduce > 200) continue;
         const DType result = dtype == DType::kU8 ? DType::kI32 : dtype;
@@ -209,8 +210,10 @@ TEST(reduce_cumsum) {
         for (bool reverse : {false, true}) {
           Buffer y(result, {e.outer, e.reduce, e.inner}), other(result, {e.outer, e.reduce, e.inner});
           run(kernels::cumsum, 1, {y.out(), x.in()}, kernels::CumsumParams{reverse});
-          run(kernels::cumsum, 2, {other.out(), x.in()}, kernels::CumsumParams{reverse});
-          CHECK(same_bits(y, other));
+          if (!on_emulator()) {
+            run(kernels::cumsum, 2, {other.out(), x.in()}, kernels::CumsumParams{reverse});
+            CHECK(same_bits(y, other));
+          }
           for_slices(e, [&](int64_t, int64_t from) {
             // The reference is f64 itself: its roundings, of the largest sum on the way, add up as a random
             // walk does.
