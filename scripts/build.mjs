@@ -47,6 +47,23 @@ export async function buildNative({ werror = false, emulator = false, stream = f
   return { code: 1, output };
 }
 
+// What ptxas says of code that it had to make slower: information only, and easily overlooked.
+const slowNote = /^.*\bC75\d\d\b.*$/gm;
+
+/** Makes build-cuda/csrc/library/libhebb_cuda.so for every architecture; needs nvcc 13, and minutes. */
+export async function buildCuda({ stream = false } = {}) {
+  const tree = path.join(root, 'build-cuda');
+  const configured = await run('cmake', ['-S', '.', '-B', tree, '-DHEBB_CUDA=ON'], { stream });
+  if (configured.code !== 0) return configured;
+  const jobs = String(availableParallelism());
+  const built = await run('cmake', ['--build', tree, '--target', 'hebb_cuda', '--parallel', jobs], {
+    stream,
+  });
+  const notes = built.output.match(slowNote) ?? [];
+  if (built.code !== 0 || notes.length === 0) return built;
+  return { code: 1, output: `${notes.join('\n')}\nbuild: ptxas made kernels slower; see above\n` };
+}
+
 /** Compiles ts/ into dist/cjs and writes the ESM facade over it; the addon must be there. */
 export async function buildTs() {
   rmSync(path.join(root, 'dist'), { recursive: true, force: true });

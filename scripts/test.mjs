@@ -1,9 +1,10 @@
-// Everything that must hold before a change is shared, from a fresh clone on; needs nothing but Node.
+// Everything that must hold before a change is shared, from a fresh clone on; needs nothing but Node. HEBB_CUDA=ON in the
+// environment adds what needs nvcc or minutes: the CUDA library for all architectures, and mutations of its kernels.
 // `--quick`: the addon and a subset of Jest. `--check`: no tests, only lint, types, rooms and generated files.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { buildNative, buildTs } from './build.mjs';
+import { buildCuda, buildNative, buildTs } from './build.mjs';
 import { installDependencies } from './dependencies.mjs';
 import { root, run, runNode, runTool } from './process.mjs';
 
@@ -42,15 +43,24 @@ async function buildCppTests() {
   return run('cmake', ['--build', testTree, '--parallel', String(availableParallelism())]);
 }
 
+/** The last line of an output that ends with `N passed, N failed`. */
+function countsOf(output) {
+  const counts = /^(\d+) passed, (\d+) failed$/m.exec(output);
+  return counts ? { passed: Number(counts[1]), failed: Number(counts[2]) } : {};
+}
+
+async function runMutations() {
+  const result = await runNode('scripts/check-mutations.mjs', [testTree]);
+  return { ...result, ...countsOf(result.output) };
+}
+
 async function runCppTests() {
   const env = {
     ASAN_OPTIONS: 'detect_leaks=1:detect_stack_use_after_return=1',
     UBSAN_OPTIONS: 'print_stacktrace=1',
   };
   const result = await run(path.join(root, testTree, 'hebb_tests'), [], { env });
-  const counts = /^(\d+) passed, (\d+) failed$/m.exec(result.output);
-  const [passed, failed] = counts ? [Number(counts[1]), Number(counts[2])] : [0, 0];
-  return { ...result, passed, failed };
+  return { ...result, ...countsOf(result.output) };
 }
 
 async function runJest() {
@@ -82,10 +92,14 @@ const full = [
   ['c++ build (asan, ubsan)', buildCppTests],
   ['c++ tests', runCppTests],
 ];
+const cuda = [
+  ['cuda library', buildCuda],
+  ['cuda mutations', runMutations],
+];
 const phases = {
   quick: [...prepare, ['jest (quick)', runJest]],
   check: [...prepare, ...checks],
-  full: [...prepare, ...checks, ...full, ['jest', runJest]],
+  full: [...prepare, ...checks, ...full, ...(process.env.HEBB_CUDA === 'ON' ? cuda : []), ['jest', runJest]],
 }[mode];
 
 /** Runs the phases up to the first that fails; a phase counts as one check beside the tests it ran. */
