@@ -1,6 +1,7 @@
 // Softmax and cross-entropy around the borders of words, warps and blocks, beside rows that are not finite,
 // and guards.
 #include <cmath>
+#include <utility>
 
 #include "check.h"
 #include "kernel_cases.h"
@@ -118,7 +119,7 @@ TEST(softmax_keeps_what_is_not_finite_in_its_row) {
 TEST(cross_entropy_around_every_border) {
   for_each_device([] {
     for (int64_t n : {1, 3, 4, 33, 128, 1024, 1025, 4097, 20001}) {
-      for (double smoothing : {0.0, 0.2}) {
+      for (const auto& [smoothing, ignored] : {std::pair{0.0, -1}, std::pair{0.2, -1}, std::pair{0.2, 0}}) {
         const int64_t rows = 5;
         Buffer x(DType::kF32, {rows, n}), ids(DType::kI64, {rows}), weight(DType::kF32, {n}),
             loss(DType::kF32, {rows}), share(DType::kF32, {rows}), stats(DType::kF32, {rows, 2}),
@@ -127,10 +128,10 @@ TEST(cross_entropy_around_every_border) {
         double all = 0;
         for (int64_t c = 0; c < n; ++c) all += weight.as<float>()[c] = 0.5f + float(c % 3);
         for (int64_t row = 0; row < rows; ++row) {
-          ids.as<int64_t>()[row] = row == 1 ? -1 : row == 2 ? 0 : n - 1;
+          ids.as<int64_t>()[row] = row == 1 ? ignored : row == 2 ? 0 : n - 1;
           dloss.as<float>()[row] = float(row + 1);
         }
-        const CrossEntropyParams params{-1, smoothing};
+        const CrossEntropyParams params{ignored, smoothing};
         CHECK(!run(kernels::cross_entropy, 1,
                    {loss.out(), share.out(), stats.out(), x.in(), ids.in(), weight.in()}, params)
                    .set);
@@ -138,18 +139,19 @@ TEST(cross_entropy_around_every_border) {
             params);
         for (int64_t row = 0; row < rows; ++row) {
           const int64_t id = ids.as<int64_t>()[row];
+          const bool counts = id != ignored;
           const Sums sums = sums_of(x, DType::kF32, row, n);
-          const double own = id < 0 ? 0 : (1 - smoothing) * double(weight.as<float>()[id]);
+          const double own = !counts ? 0 : (1 - smoothing) * double(weight.as<float>()[id]);
           double want = 0;
           for (int64_t c = 0; c < n; ++c) {
             const double below = double(x.as<float>()[row * n + c]) - sums.top;
             const double part = smoothing / double(n) * double(weight.as<float>()[c]) + (c == id ? own : 0);
             want += part * (std::log(sums.exps) - below);
             const double slope = std::exp(below) / sums.exps * (own + smoothing / double(n) * all) - part;
-            CHECK_NEAR(dx.as<float>()[row * n + c], id < 0 ? 0 : slope * double(row + 1),
+            CHECK_NEAR(dx.as<float>()[row * n + c], !counts ? 0 : slope * double(row + 1),
                        bound(DType::kF32, 3 * double(row + 1)));
           }
-          CHECK_NEAR(loss.as<float>()[row], id < 0 ? 0 : want, bound(DType::kF32, 1 + want));
+          CHECK_NEAR(loss.as<float>()[row], !counts ? 0 : want, bound(DType::kF32, 1 + want));
         }
       }
     }
@@ -190,18 +192,19 @@ TEST(cross_entropy_has_ids_checked_alone) {
   auto order = kernels::cuda::emulator::Order::kForward;
   stream::DeviceFault seen;
   stream::DeviceContext context{&order, 2, &seen};
-  Buffer x(DType::kF32, {4, 3}), ids(DType::kI32, {4});
+  // So many that threads look at several.
+  const int64_t rows = 16390;
+  Buffer x(DType::kF32, {rows, 3}), ids(DType::kI32, {rows});
   const stream::Operand operands[] = {x.out(), x.out(), x.out(), x.in(), ids.in()};
   stream::Command command{.slot = &kernels::cross_entropy, .operand_count = 5, .operands = operands};
   const CrossEntropyParams params{-100, 0};
   std::memcpy(command.params, &params, sizeof params);
-  const int32_t good[] = {0, 2, -100, 1}, bad[] = {0, 2, 3, -1};
-  std::memcpy(ids.as<int32_t>(), good, sizeof good);
+  for (int64_t row = 0; row < rows; ++row) ids.as<int32_t>()[row] = row % 7 == 0 ? -100 : row % 3;
   kernels::cross_entropy.cuda_check(command, context);
   CHECK_EQ(seen.position, stream::kNoFault);
-  std::memcpy(ids.as<int32_t>(), bad, sizeof bad);
+  for (int64_t row : {16389, 8197, 5}) ids.as<int32_t>()[row] = row == 5 ? 3 : -1;
   kernels::cross_entropy.cuda_check(command, context);
-  CHECK_EQ(seen.position, uint64_t{2});
+  CHECK_EQ(seen.position, uint64_t{5});
   CHECK_EQ(seen.value, 3);
   CHECK_EQ(seen.limit, 2);
 }

@@ -16,7 +16,7 @@ constexpr int kTeamWords = 4;  // of longer ones, where there are threads enough
 
 // Elements that a thread has in registers: of one row, or of each of two.
 template <class E>
-constexpr int kKept = sizeof(E) == 8 ? 16 : 32;
+constexpr int kKept = sizeof(E) == 8 ? 8 : 32;
 template <class E>
 constexpr int kKeptWords = kKept<E> / kWordSize<E>;
 template <class E>
@@ -88,8 +88,9 @@ template <class E>
 HEBB_DEVICE void read_word(const Row<const E>& row, int64_t word, Compute<E> other, Compute<E>* to) {
   Word<E> stored;
   load_word(row, word, stored);
+  const int count = row.count(word);
   HEBB_UNROLL
-  for (int j = 0; j < kWordSize<E>; ++j) to[j] = row.has(word, j) ? read(stored.x[j]) : other;
+  for (int j = 0; j < kWordSize<E>; ++j) to[j] = j < count ? read(stored.x[j]) : other;
 }
 
 template <class E>

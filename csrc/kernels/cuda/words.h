@@ -24,31 +24,39 @@ struct Row {
   bool aligned;  // whether it begins at a whole word
 
   HEBB_INLINE int64_t words() const { return (size + kWordSize<T> - 1) / kWordSize<T>; }
-  HEBB_INLINE bool has(int64_t word, int j) const { return word * kWordSize<T> + j < size; }
-  // Whether it is one in memory, too.
-  HEBB_INLINE bool is_whole(int64_t word) const { return aligned && (word + 1) * kWordSize<T> <= size; }
+  // Elements of a word; none or less behind the end.
+  HEBB_INLINE int count(int64_t word) const {
+    const int64_t left = size - word * kWordSize<T>;
+    return static_cast<int>(left < kWordSize<T> ? left : kWordSize<T>);
+  }
 };
 
 // What is behind the end of the row is left as it is. Which elements are a word's does not depend on where
 // the row lies, so that sums do not either.
 template <class T>
 HEBB_DEVICE void load_word(const Row<const T>& row, int64_t word, Word<T>& to) {
-  if (row.is_whole(word)) {
-    to = *reinterpret_cast<const Word<T>*>(row.x + word * kWordSize<T>);
+  const T* from = row.x + word * kWordSize<T>;
+  const int count = row.count(word);
+  if (row.aligned && count == kWordSize<T>) {
+    to = *reinterpret_cast<const Word<T>*>(from);
     return;
   }
+  HEBB_UNROLL
   for (int j = 0; j < kWordSize<T>; ++j)
-    if (row.has(word, j)) to.x[j] = row.x[word * kWordSize<T> + j];
+    if (j < count) to.x[j] = from[j];
 }
 
 template <class T>
 HEBB_DEVICE void store_word(const Row<T>& row, int64_t word, const Word<T>& from) {
-  if (row.is_whole(word)) {
-    *reinterpret_cast<Word<T>*>(row.x + word * kWordSize<T>) = from;
+  T* to = row.x + word * kWordSize<T>;
+  const int count = row.count(word);
+  if (row.aligned && count == kWordSize<T>) {
+    *reinterpret_cast<Word<T>*>(to) = from;
     return;
   }
+  HEBB_UNROLL
   for (int j = 0; j < kWordSize<T>; ++j)
-    if (row.has(word, j)) row.x[word * kWordSize<T> + j] = from.x[j];
+    if (j < count) to[j] = from.x[j];
 }
 
 }  // namespace
