@@ -18,8 +18,9 @@ struct IdRange {
   HEBB_INLINE bool allows(int64_t id) const { return is_ignored(id) || has(id); }
 };
 
-template <class Id>
-HEBB_KERNEL HEBB_BOUNDS(kElementThreads, 1) void find_bad_id(const Id* ids, int64_t count, IdRange range,
+// Ids are a pointer to them, or what has them as ids[i].
+template <class Ids>
+HEBB_KERNEL HEBB_BOUNDS(kElementThreads, 1) void find_bad_id(Ids ids, int64_t count, IdRange range,
                                                              stream::DeviceFault* fault) {
   uint64_t first = stream::kNoFault;
   for_each_item(count, [&](int64_t i) {
@@ -30,8 +31,8 @@ HEBB_KERNEL HEBB_BOUNDS(kElementThreads, 1) void find_bad_id(const Id* ids, int6
 }
 
 // By the first thread, behind find_bad_id.
-template <class Id>
-HEBB_KERNEL HEBB_BOUNDS(hw::kLanes, 1) void tell_bad_id(const Id* ids, int64_t count, IdRange range,
+template <class Ids>
+HEBB_KERNEL HEBB_BOUNDS(hw::kLanes, 1) void tell_bad_id(Ids ids, int64_t count, IdRange range,
                                                         stream::DeviceFault* fault) {
   const uint64_t place = fault->position;
   if (hw::thread() != 0 || place >= static_cast<uint64_t>(count) || range.allows(ids[place])) return;
@@ -40,11 +41,11 @@ HEBB_KERNEL HEBB_BOUNDS(hw::kLanes, 1) void tell_bad_id(const Id* ids, int64_t c
 }
 
 // Queues a look at all `count` ids. What comes behind is queued all the same: it may not use a bad id.
-template <class Id>
-void check_ids(stream::DeviceContext& context, const Id* ids, int64_t count, const IdRange& range) {
+template <class Ids>
+void check_ids(stream::DeviceContext& context, const Ids& ids, int64_t count, const IdRange& range) {
   if (count == 0) return;
-  launch(context, grid_over(context, count), &find_bad_id<Id>, ids, count, range, context.fault);
-  launch(context, {.threads = hw::kLanes}, &tell_bad_id<Id>, ids, count, range, context.fault);
+  launch(context, grid_over(context, count), &find_bad_id<Ids>, ids, count, range, context.fault);
+  launch(context, {.threads = hw::kLanes}, &tell_bad_id<Ids>, ids, count, range, context.fault);
 }
 
 }  // namespace
