@@ -37,7 +37,8 @@ def _tell(run: Run, sweeps: dict[str, Sweep]) -> str:
     for sweep in sweeps.values():
         state = "ok" if sweep.ok else "FAILED"
         run.report.say(f"   {sweep.family:13} {sweep.passed:5} passed {len(sweep.failures):3} failed {sweep.seconds:6.1f} s  {state}")
-        for failure in sweep.failures[:4]:
+        first = {failure["case"].split()[0]: failure for failure in reversed(sweep.failures)}
+        for failure in list(first.values())[::-1][:6]:
             run.report.say(f"      {failure['case']}: {'; '.join(failure['problems'])[:220]}")
     bad = [f"{sweep.family}" for sweep in sweeps.values() if not sweep.ok]
     return "ok" if not bad else f"FAILED in {', '.join(bad)}"

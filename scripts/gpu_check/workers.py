@@ -34,7 +34,7 @@ def kernels(job: dict[str, Any], tell: Teller) -> int:
     """Phase 2, and 4 and 5 with other libraries: every case of a family."""
     device = Device(Library(job["library"]))
     for i, case in enumerate(chosen(job)):
-        if i < job["skip"]:
+        if i < job["skip"] or case.slot in job["avoid"]:
             continue
         if case.slot not in device.library.functions:
             tell(missing=case.slot, index=i)
