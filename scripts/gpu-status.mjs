@@ -27,7 +27,11 @@ function sourcesOf(file) {
 /** The same as hash_of in scripts/gpu_check/hashes.py. */
 function hashOf(names) {
   const hash = createHash('sha256');
-  for (const name of names) hash.update(`${name}\0`).update(readFileSync(path.join(csrc, name))).update('\0');
+  for (const name of names)
+    hash
+      .update(`${name}\0`)
+      .update(readFileSync(path.join(csrc, name)))
+      .update('\0');
   return hash.digest('hex');
 }
 
@@ -45,7 +49,10 @@ function results() {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter(name => name.endsWith('.json'))
-    .map(name => ({ name: `bench/gpu/${name}`, ...JSON.parse(readFileSync(path.join(folder, name), 'utf8')) }))
+    .map(name => ({
+      name: `bench/gpu/${name}`,
+      ...JSON.parse(readFileSync(path.join(folder, name), 'utf8')),
+    }))
     .sort((a, b) => String(b.date).localeCompare(String(a.date)));
 }
 

@@ -74,11 +74,23 @@ def run_phase(
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
         lines, log = os.path.join(folder, "lines"), os.path.join(folder, "log")
         Path(lines).touch()
-        command = [*under, sys.executable, str(ENTRY), "--phase", name, "--job", json.dumps({**job, "lines": lines})]
+        command = [
+            *under,
+            sys.executable,
+            str(ENTRY),
+            "--phase",
+            name,
+            "--job",
+            json.dumps({**job, "lines": lines}),
+        ]
         begin = time.monotonic()
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **(env or {})}
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **(env or {})},
             )
             try:
                 status = _wait(process, lines, timeout, stall)

@@ -63,7 +63,9 @@ def sweep_family(family: str, job: dict[str, Any], timeout: float, under: tuple[
         if left < 1:
             break
         job = {**job, "family": family, "skip": skip, "avoid": avoid}
-        outcome = run_phase("kernels", job, left, under, stall=STALL_SECONDS if not under else 2 * STALL_SECONDS)
+        outcome = run_phase(
+            "kernels", job, left, under, stall=STALL_SECONDS if not under else 2 * STALL_SECONDS
+        )
         sweep.seconds += outcome.seconds
         sweep.missing += outcome.values("missing")
         results = outcome.values("result")
@@ -97,10 +99,17 @@ def sweep_all(
         return {family: future.result() for family, future in pending.items()}
 
 
+def slots_named(only: list[str]) -> set[str]:
+    """The slots that names of families and slots stand for."""
+    return {slot for name in only for slot in (slots_of(name) if name in FAMILIES else [name])}
+
+
 def families_with_kernels(exported: set[str], only: list[str]) -> tuple[list[str], list[str], list[str]]:
     """The families to run, the slots that `only` names, and slots that have cases but no kernel."""
     slots = {family: slots_of(family) for family in FAMILIES}
     named = [name for name in only if any(name in group for group in slots.values())]
     wanted = [f for f in FAMILIES if not only or f in only or any(slot in named for slot in slots[f])]
-    missing = [slot for f in wanted for slot in slots[f] if slot not in exported and (not named or slot in named)]
+    missing = [
+        slot for f in wanted for slot in slots[f] if slot not in exported and (not named or slot in named)
+    ]
     return [f for f in wanted if any(slot in exported for slot in slots[f])], named, missing

@@ -11,7 +11,9 @@ const [samples, inputs, classes, steps] = [64, 20, 5, 50];
 function blobs() {
   const target = Int32Array.from({ length: samples }, (_, i) => i % classes);
   const value = (i, j) => Math.sin(i * 12.9898 + j * 78.233) + (j % classes === i % classes ? 1 : 0);
-  const x = Float32Array.from({ length: samples * inputs }, (_, k) => value(Math.floor(k / inputs), k % inputs));
+  const x = Float32Array.from({ length: samples * inputs }, (_, k) =>
+    value(Math.floor(k / inputs), k % inputs),
+  );
   return { x: tensor(x, { shape: [samples, inputs] }), target: tensor(target) };
 }
 

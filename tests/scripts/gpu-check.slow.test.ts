@@ -51,9 +51,7 @@ testHere(
     expect([code, code === 0 ? '' : output]).toEqual([0, '']);
     expect(output.length).toBeLessThanOrEqual(12_000);
     expect(readdirSync(folder).length).toBeLessThanOrEqual(8);
-    const { phases, verified } = JSON.parse(
-      readFileSync(path.join(folder, 'result.json'), 'utf8'),
-    ) as Result;
+    const { phases, verified } = JSON.parse(readFileSync(path.join(folder, 'result.json'), 'utf8')) as Result;
     for (const name of ['library', 'kernels', 'gradients', 'ceilings', 'benchmarks'])
       expect([name, phases[name]?.status]).toEqual([name, 'ok']);
     for (const name of ['delay', 'sanitizer', 'node']) expect(phases[name]?.status).toMatch(/^skipped: /);
