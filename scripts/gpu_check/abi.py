@@ -1,4 +1,4 @@
-"""The C ABI of libhebb_cuda through ctypes: csrc/stream/cuda_api.h, and records laid out as the library tells."""
+"""The C ABI of libhebb_cuda through ctypes: csrc/stream/cuda_api.h, and records as it describes them."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Call = Callable[[], Any]
 
 @dataclass
 class Baseline:
-    """`make` gives the call to be timed, and what makes it again if it has to."""
+    """`make` is given torch and gives the call to be timed."""
 
     name: str
     make: Callable[[Any], Call]
@@ -78,7 +78,9 @@ def kernels_of(torch: Any, call: Call) -> int:
         call()
         torch.cuda.synchronize()
     names = (event for event in seen.events() if str(event.device_type).endswith("CUDA"))
-    return sum(1 for event in names if "memcpy" not in event.name.lower() and "memset" not in event.name.lower())
+    return sum(
+        1 for event in names if "memcpy" not in event.name.lower() and "memset" not in event.name.lower()
+    )
 
 
 def row_of(torch: Any, baseline: Baseline, seconds: float) -> dict[str, Any]:
@@ -98,7 +100,8 @@ def row_of(torch: Any, baseline: Baseline, seconds: float) -> dict[str, Any]:
 def measure(job: dict[str, Any], tell: Teller) -> int:
     planned = plan()
     if job["dry"]:
-        tell(note=f"{len(planned)} planned: {', '.join(b.name for b in planned[:: max(1, len(planned) // 12)])}, ..")
+        some = ", ".join(b.name for b in planned[:: max(1, len(planned) // 12)])
+        tell(note=f"{len(planned)} planned: {some}, ..")
         return 0
     try:
         import torch

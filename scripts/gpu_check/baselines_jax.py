@@ -32,7 +32,9 @@ def _mlp(jax: Any, sizes: tuple[int, ...], batch: int) -> Callable[[], Any]:
     """A step of plain gradient descent."""
     numpy = jax.numpy
     keys = jax.random.split(jax.random.key(0), len(sizes))
-    params = [(jax.random.normal(k, (a, b)) * a**-0.5, numpy.zeros(b)) for k, a, b in zip(keys, sizes, sizes[1:])]
+    params = [
+        (jax.random.normal(k, (a, b)) * a**-0.5, numpy.zeros(b)) for k, a, b in zip(keys, sizes, sizes[1:])
+    ]
     x = jax.random.normal(keys[-1], (batch, sizes[0]))
     ids = jax.random.randint(keys[-1], (batch,), 0, sizes[-1])
 

@@ -1,4 +1,4 @@
-"""Whole training steps of PyTorch: forward, loss, backward and optimizer, with the kernels that each launches."""
+"""Whole training steps of PyTorch: forward, loss, backward and optimizer, and the kernels of each."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def char_lstm(torch: Any, mode: str, autocast: bool) -> Call:
 
 
 def gpt2(torch: Any, mode: str, autocast: bool) -> Call:
-    """12 blocks of 12 heads, 768 wide: 124 M parameters with the head tied to the embedding; 8 x 1024 tokens."""
+    """12 blocks of 12 heads, 768 wide: 124 M parameters, the head tied to the embedding; 8 x 1024 tokens."""
     nn, f = torch.nn, torch.nn.functional
 
     class Block(nn.Module):
@@ -135,7 +135,13 @@ def resnet50(torch: Any, mode: str, autocast: bool) -> Call:
     return _step(torch, model, lambda run: nn.functional.cross_entropy(run(x), ids), mode, autocast)
 
 
-MODELS = {"MLP-MNIST B64": mlp, "small CNN B128": cnn, "char-LSTM": char_lstm, "GPT-2 124M 8x1024": gpt2, "ResNet-50 B64": resnet50}
+MODELS = {
+    "MLP-MNIST B64": mlp,
+    "small CNN B128": cnn,
+    "char-LSTM": char_lstm,
+    "GPT-2 124M 8x1024": gpt2,
+    "ResNet-50 B64": resnet50,
+}
 
 
 def steps() -> Iterator[Baseline]:

@@ -123,7 +123,9 @@ def _convolution(torch: Any, shape: tuple, name: str, layout: str, part: str) ->
         return lambda: torch.nn.functional.conv2d(x, w, None, stride, pad)
     dy, mask = torch.randn_like(y), [part == "dgrad", part == "wgrad", False]
     ones, two = [1, 1], [stride, stride]
-    return lambda: torch.ops.aten.convolution_backward(dy, x, w, [0], two, [pad, pad], ones, False, [0, 0], 1, mask)
+    return lambda: torch.ops.aten.convolution_backward(
+        dy, x, w, [0], two, [pad, pad], ones, False, [0, 0], 1, mask
+    )
 
 
 def others() -> Iterator[Baseline]:
@@ -139,7 +141,9 @@ def others() -> Iterator[Baseline]:
         for count, pieces in ((124_000_000, 148), (4_000_000, 1)):
 
             def optimizer(torch: Any, kind: str = kind, count: int = count, pieces: int = pieces) -> Call:
-                params = [torch.nn.Parameter(torch.rand(count // pieces, device="cuda")) for _ in range(pieces)]
+                params = [
+                    torch.nn.Parameter(torch.rand(count // pieces, device="cuda")) for _ in range(pieces)
+                ]
                 for p in params:
                     p.grad = torch.rand_like(p)
                 options = {} if kind == "single" else {kind: True}
@@ -163,7 +167,11 @@ def _fused(torch: Any, what: str, mode: str) -> Call:
     else:
         x = torch.randn(16384, 4096, requires_grad=True, **options)
         w, b = (torch.randn(4096, requires_grad=True, **options) for _ in range(2))
-        function = (lambda x: f.layer_norm(x, (4096,), w, b).sum()) if what == "layer_norm" else (lambda x: f.gelu(x + b).sum())
+        function = (
+            (lambda x: f.layer_norm(x, (4096,), w, b).sum())
+            if what == "layer_norm"
+            else (lambda x: f.gelu(x + b).sum())
+        )
         inputs = [x, w, b]
     if mode != "eager":
         function = torch.compile(function, mode=None if mode == "compile" else mode)

@@ -7,7 +7,14 @@ from typing import Any, Callable, Iterator, Sequence
 
 from .device import IN, IN_OUT, OUT, View
 
-NAMES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16", "int32": "i32", "int64": "i64"}
+NAMES = {
+    "float32": "f32",
+    "float64": "f64",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "int32": "i32",
+    "int64": "i64",
+}
 
 
 @dataclass
@@ -42,7 +49,9 @@ def gemm(n: int, layout: str, dtype: str = "float32", floor: str = "fma_rate (TF
     def make(torch: Any, where: str) -> Set:
         a, b = (torch.randn(n, n, device=where, dtype=getattr(torch, dtype)) for _ in range(2))
         a, b = (a.t() if layout[0] == "t" else a), (b.t() if layout[1] == "t" else b)
-        out, own = torch.empty(n, n, device=where, dtype=a.dtype), torch.empty(n, n, device=where, dtype=a.dtype)
+        out, own = torch.empty(n, n, device=where, dtype=a.dtype), torch.empty(
+            n, n, device=where, dtype=a.dtype
+        )
         views = [view(own, OUT), view(a), view(b)]
         return Set(views, lambda: torch.matmul(a, b, out=out), lambda: (own, out), [a, b])
 
@@ -51,7 +60,9 @@ def gemm(n: int, layout: str, dtype: str = "float32", floor: str = "fma_rate (TF
     return Bench(f"gemm {NAMES[dtype]} {n} {layout}", "gemm", params, size, 2.0 * n**3, make, floor)
 
 
-def unary(slot: str, count: int, function: str, dtype: str = "float32", scalars: Sequence[float] = ()) -> Bench:
+def unary(
+    slot: str, count: int, function: str, dtype: str = "float32", scalars: Sequence[float] = ()
+) -> Bench:
     def make(torch: Any, where: str) -> Set:
         x = torch.randn(count, device=where, dtype=getattr(torch, dtype))
         own, results = torch.empty_like(x), [None]
@@ -145,7 +156,14 @@ def adamw(name: str, sizes: Sequence[int]) -> Bench:
         optimizer = torch.optim.AdamW(theirs, lr=1e-3, fused=True, capturable=where == "cuda")
         return Set(views, optimizer.step, None, [lists, steps, rate, theirs])
 
-    options = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weightDecay": 0.01, "decoupled": True, "amsgrad": False}
+    options = {
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-8,
+        "weightDecay": 0.01,
+        "decoupled": True,
+        "amsgrad": False,
+    }
     return Bench(name, "adam_step", {"count": len(sizes), **options}, 28 * sum(sizes), 0.0, make)
 
 
@@ -203,7 +221,11 @@ def dropout(count: int) -> Bench:
 
 def copy(rows: int, columns: int, turned: bool) -> Bench:
     def make(torch: Any, where: str) -> Set:
-        x = torch.randn(columns, rows, device=where).t() if turned else torch.randn(rows, columns, device=where)
+        x = (
+            torch.randn(columns, rows, device=where).t()
+            if turned
+            else torch.randn(rows, columns, device=where)
+        )
         own, out = torch.empty(rows, columns, device=where), torch.empty(rows, columns, device=where)
         return Set([view(own, OUT), view(x)], lambda: out.copy_(x), lambda: (own, out), [x])
 

@@ -73,7 +73,11 @@ def device_library(delay: bool = False, seconds: float = 240) -> str:
     arch = architecture()
     if not arch:
         raise BuildError("nvidia-smi tells of no GPU")
-    options = ["-DHEBB_CUDA=ON", f"-DHEBB_CUDA_ARCHITECTURES={arch}-real", f"-DHEBB_DELAY={'ON' if delay else 'OFF'}"]
+    options = [
+        "-DHEBB_CUDA=ON",
+        f"-DHEBB_CUDA_ARCHITECTURES={arch}-real",
+        f"-DHEBB_DELAY={'ON' if delay else 'OFF'}",
+    ]
     return _build("delay" if delay else "cuda", "hebb_cuda", options, os.cpu_count() or 1, seconds)
 
 
@@ -89,7 +93,14 @@ def ceilings_library(arch: str, seconds: float = 120) -> str:
     FOLDER.mkdir(parents=True, exist_ok=True)
     out = FOLDER / f"libceilings-{arch}.so"
     source = Path(__file__).with_name("ceilings.cu")
-    flags = ["-std=c++17", "-O3", "-shared", "-Xcompiler=-fPIC,-Wall", "-Werror=all-warnings", f"-arch=sm_{arch}"]
+    flags = [
+        "-std=c++17",
+        "-O3",
+        "-shared",
+        "-Xcompiler=-fPIC,-Wall",
+        "-Werror=all-warnings",
+        f"-arch=sm_{arch}",
+    ]
     _run([compiler, *flags, "-o", str(out), str(source)], seconds)
     return str(out)
 

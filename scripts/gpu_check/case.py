@@ -86,7 +86,9 @@ def size_of(shape: Sequence[int], limit: int = 4096) -> str:
     return TINY if int(np.prod(shape, dtype=np.int64)) <= limit else MIDDLE
 
 
-def draw(rng: np.random.Generator, shape: Sequence[int], dtype: str, low: float = -2, high: float = 2) -> np.ndarray:
+def draw(
+    rng: np.random.Generator, shape: Sequence[int], dtype: str, low: float = -2, high: float = 2
+) -> np.ndarray:
     """Random elements of a dtype, as what they are worth."""
     if dtype in FLOATS:
         return rounded(rng.uniform(low, high, tuple(shape)), dtype)

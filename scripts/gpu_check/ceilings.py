@@ -1,4 +1,4 @@
-"""What the machine can do at best: bandwidths, rates of matrix products, latencies of launches and barriers."""
+"""What the machine can do at best: bandwidths, rates of products, latencies of launches and barriers."""
 
 from __future__ import annotations
 

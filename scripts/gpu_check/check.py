@@ -39,7 +39,9 @@ def judge(placed: Placed, stored: np.ndarray) -> tuple[str, float]:
     return f"off by {apart:.3g} > {limit:g}; {found[where]} != {operand.expect[where]} at {place}", apart
 
 
-def _run_once(device: Device, slot: str, call: Call, poison: int, exact: bool) -> tuple[list[str], float, bytes]:
+def _run_once(
+    device: Device, slot: str, call: Call, poison: int, exact: bool
+) -> tuple[list[str], float, bytes]:
     problems, worst, outputs = [], 0.0, []
     with Placement(device, call.operands, poison, exact) as placement:
         fault = device.run(slot, placement.views(), call.params)

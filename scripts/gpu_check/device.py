@@ -153,7 +153,9 @@ class Device:
         function(ctypes.addressof(command), ctypes.addressof(self._context))
         self.library.check(slot, self.library.context.read(self._context, "status"))
 
-    def run(self, slot: str, views: Sequence[View], params: dict[str, Any], check: bool = False) -> Fault | None:
+    def run(
+        self, slot: str, views: Sequence[View], params: dict[str, Any], check: bool = False
+    ) -> Fault | None:
         """Runs a kernel to its end; what its guard reported, if anything."""
         if slot not in self.library.functions:
             raise LibraryError(f"{slot}: no kernel")

@@ -62,8 +62,8 @@ def rounded(values: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def deviation(found: np.ndarray, wanted: np.ndarray, scale: float = 0.0) -> float:
-    """norm(found - wanted) / norm(wanted), elements counting `scale` at least on average; infinite where one is
-    not finite and the other is not the same."""
+    """norm(found - wanted) / norm(wanted), elements counting `scale` at least on average; infinite where one
+    is not finite and the other is not the same."""
     found, wanted = np.asarray(found, np.float64).ravel(), np.asarray(wanted, np.float64).ravel()
     if found.size == 0:
         return 0.0

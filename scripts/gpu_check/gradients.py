@@ -75,7 +75,9 @@ def _elementwise(slot: str, of_result: bool, span: tuple[float, float], scalars:
     return Check(f"{slot}_grad", (slot, slot + "_grad"), body)
 
 
-def _directional(device: Device, forward: Forward, backward: Backward, inputs: Arrays, rng) -> tuple[float, float]:
+def _directional(
+    device: Device, forward: Forward, backward: Backward, inputs: Arrays, rng
+) -> tuple[float, float]:
     """Along random directions: sum(dy f(x + h v) - dy f(x - h v)) / 2h against sum(dx v)."""
     outputs = forward(device, inputs)
     dys = [rng.uniform(-1, 1, y.shape) for y in outputs]
@@ -144,7 +146,9 @@ def _layer_norm(rows: int, n: int) -> Check:
         return results_of(device, "layer_norm_grad", [*outputs, *given], {"weight": True, "sums": True})
 
     slots = ("layer_norm", "layer_norm_grad")
-    return _pair(f"layer_norm_grad {rows}x{n}", slots, lambda d, x: all_of(d, x)[:1], backward, [(rows, n), (n,), (n,)])
+    return _pair(
+        f"layer_norm_grad {rows}x{n}", slots, lambda d, x: all_of(d, x)[:1], backward, [(rows, n), (n,), (n,)]
+    )
 
 
 def _batch_norm(rows: int, n: int) -> Check:
@@ -159,7 +163,9 @@ def _batch_norm(rows: int, n: int) -> Check:
         return results_of(device, "batch_norm_grad", [*outputs, *given], {**params, "bias": False})
 
     slots = ("batch_norm", "batch_norm_grad")
-    return _pair(f"batch_norm_grad {rows}x{n}", slots, lambda d, x: all_of(d, x)[:1], backward, [(rows, n), (n,), (n,)])
+    return _pair(
+        f"batch_norm_grad {rows}x{n}", slots, lambda d, x: all_of(d, x)[:1], backward, [(rows, n), (n,), (n,)]
+    )
 
 
 def _indexing(slot: str, grad: str, each: bool) -> Check:

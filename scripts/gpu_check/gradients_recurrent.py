@@ -1,4 +1,4 @@
-"""The gradients of RNN, LSTM and GRU: that of the products, of the first states, and of what h goes through."""
+"""The gradients of RNN, LSTM and GRU: that of the products, the first states, and the weight of h."""
 
 from __future__ import annotations
 
@@ -39,7 +39,12 @@ def recurrent(kind: str, reverse: bool) -> Check:
             outputs, given = [*outputs, _out((batch, time, wide))], _ins(x[1], gates, kept, y[0], x[2])
         else:
             given = _ins(x[1], y[0])
-        chosen = {**params(kind, reverse, False, False), "has_dy": True, "has_dh": True, "has_dc": kind == "lstm"}
+        chosen = {
+            **params(kind, reverse, False, False),
+            "has_dy": True,
+            "has_dh": True,
+            "has_dc": kind == "lstm",
+        }
         found = results_of(device, f"{slot}_grad", [*outputs, *given, *_ins(*dy)], chosen)
         through = found[2] if kind == "gru" else found[0]
         return [found[0], _weight_grad(through, y[0], x[2]), *found[1 : 3 if kind == "lstm" else 2]]

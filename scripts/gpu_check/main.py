@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import secrets
-import sys
 import time
 from pathlib import Path
 from typing import Any, Callable
@@ -17,17 +16,31 @@ from .cases import FAMILIES, UNCHECKED, family_of
 from .hashes import families
 from .report import Report
 
-PHASES = ("library", "ceilings", "kernels", "gradients", "delay", "sanitizer", "benchmarks", "node", "baselines")
+PHASES = (
+    "library",
+    "ceilings",
+    "kernels",
+    "gradients",
+    "delay",
+    "sanitizer",
+    "benchmarks",
+    "node",
+    "baselines",
+)
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gpu-check", description=__doc__)
     parser.add_argument("--budget", type=float, default=540, help="seconds for everything (default 540)")
-    parser.add_argument("--only", default="", help=f"comma-separated phases ({', '.join(PHASES)}), families or slots")
+    parser.add_argument(
+        "--only", default="", help=f"comma-separated phases ({', '.join(PHASES)}), families or slots"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny shapes, few benchmarks")
     parser.add_argument("--baselines", action="store_true", help="measure PyTorch and JAX too")
     parser.add_argument("--dry-run", action="store_true", help="on the emulator, without a GPU")
-    parser.add_argument("--out", default=os.environ.get("OUT", str(FOLDER.parent / "gpu")), help="folder of the results")
+    parser.add_argument(
+        "--out", default=os.environ.get("OUT", str(FOLDER.parent / "gpu")), help="folder of the results"
+    )
     parser.add_argument("--library", help="a libhebb_cuda.so to check instead of building one")
     parser.add_argument("--node", help="a Node binary, to train with the packed package")
     parser.add_argument("--package", help="the folder of that package")
@@ -62,7 +75,14 @@ class Run:
 
     def job(self, **more: Any) -> dict[str, Any]:
         sizes = ["tiny"] if self.asked.quick else ["tiny", "middle"]
-        base = {"library": self.library, "seed": self.seed, "sizes": sizes, "slots": [], "exact": False, "few": 0}
+        base = {
+            "library": self.library,
+            "seed": self.seed,
+            "sizes": sizes,
+            "slots": [],
+            "exact": False,
+            "few": 0,
+        }
         return {**base, "quick": self.asked.quick, "dry": self.asked.dry_run, **more}
 
 
@@ -72,7 +92,9 @@ def load_library(run: Run) -> bool:
     report.result["environment"] = environment()
     begin = time.monotonic()
     try:
-        run.library = carried or (emulator_library() if run.asked.dry_run else device_library(seconds=run.left() * 0.6))
+        run.library = carried or (
+            emulator_library() if run.asked.dry_run else device_library(seconds=run.left() * 0.6)
+        )
         try:
             library = Library(run.library)
         except LibraryError as error:
@@ -106,7 +128,7 @@ def reason_of(slot: str) -> str:
 
 
 def verified(run: Run) -> dict[str, dict[str, Any]]:
-    """Each family of csrc/kernels/cuda: its hash, and whether all of its cases passed in a run without failures."""
+    """Each kernel family: its hash, and whether all of its cases passed, nothing else failing."""
     kernels = run.report.result["phases"].get("kernels", {}).get("value", {})
     whole = not (run.asked.quick or run.asked.dry_run or run.only or run.failed)
     found = {}
@@ -148,7 +170,3 @@ def main(arguments: list[str]) -> int:
     verdict = f"FAILED: {', '.join(run.failed)}" if run.failed else "ok"
     run.report.close([f"{verdict}; {seconds:.0f} s; results in {run.report.folder / 'result.json'}"])
     return 1 if run.failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -94,7 +94,9 @@ class Placed:
 class Placement:
     """All operands of a call, released at the end of a `with`."""
 
-    def __init__(self, device: Device, operands: Sequence[Operand], poison: int = 0xFF, exact: bool = False) -> None:
+    def __init__(
+        self, device: Device, operands: Sequence[Operand], poison: int = 0xFF, exact: bool = False
+    ) -> None:
         self.device, self.all = device, []
         try:
             for operand in operands:
@@ -126,6 +128,8 @@ def results_of(device: Device, slot: str, operands: Sequence[Operand], params: d
 
 def bytes_of(operands: Sequence[Operand]) -> int:
     shapes = [
-        (o.extents() if isinstance(o, Out) else o.values.shape, o.dtype) for o in operands if not isinstance(o, Const)
+        (o.extents() if isinstance(o, Out) else o.values.shape, o.dtype)
+        for o in operands
+        if not isinstance(o, Const)
     ]
     return sum(math.prod(shape) * STORED[dtype].itemsize for shape, dtype in shapes)

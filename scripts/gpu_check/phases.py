@@ -18,7 +18,7 @@ ENTRY = Path(__file__).resolve().parents[1] / "gpu-check"
 
 @dataclass
 class Outcome:
-    """How a process ended: ok, failed, or timeout."""
+    """How a process ended: ok, failed, timeout, or stalled."""
 
     status: str
     seconds: float
@@ -49,24 +49,51 @@ def end(process: subprocess.Popen) -> None:
     process.wait()
 
 
+def _wait(process: subprocess.Popen, lines: str, timeout: float, stall: float) -> str:
+    """Until it ends, its time is over, or it has told nothing for `stall` seconds."""
+    until = time.monotonic() + max(timeout, 1)
+    while True:
+        try:
+            return "ok" if process.wait(timeout=0.1) == 0 else "failed"
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > until:
+                return "timeout"
+            if time.time() - os.path.getmtime(lines) > stall:
+                return "stalled"
+
+
 def run_phase(
-    name: str, job: dict[str, Any], timeout: float, under: tuple[str, ...] = (), env: dict[str, str] | None = None
+    name: str,
+    job: dict[str, Any],
+    timeout: float,
+    under: tuple[str, ...] = (),
+    env: dict[str, str] | None = None,
+    stall: float = float("inf"),
 ) -> Outcome:
     """`under` is a program that runs it, with its options: a sanitizer."""
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as folder:
         lines, log = os.path.join(folder, "lines"), os.path.join(folder, "log")
         Path(lines).touch()
-        command = [*under, sys.executable, str(ENTRY), "--phase", name, "--job", json.dumps({**job, "lines": lines})]
+        command = [
+            *under,
+            sys.executable,
+            str(ENTRY),
+            "--phase",
+            name,
+            "--job",
+            json.dumps({**job, "lines": lines}),
+        ]
         begin = time.monotonic()
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, **(env or {})}
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, **(env or {})},
             )
             try:
-                code = process.wait(timeout=max(timeout, 1))
-                status = "ok" if code == 0 else "failed"
-            except subprocess.TimeoutExpired:
-                status = "timeout"
+                status = _wait(process, lines, timeout, stall)
             finally:
                 end(process)
         tail = Path(log).read_text(encoding="utf-8", errors="replace")[-3000:]

@@ -26,7 +26,10 @@ class Report:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.begin = folder, time.monotonic()
-        self.result: dict[str, Any] = {"date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "phases": {}}
+        self.result: dict[str, Any] = {
+            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "phases": {},
+        }
         self._printed, self._cut, self._lines = 0, 0, []
 
     def say(self, text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Callable
 from .build import BuildError, ceilings_library, device_library, nvcc, output_of, smi
 from .main import Run
 from .phases import run_phase
-from .sweep import Sweep, families_with_kernels, sweep_all
+from .sweep import Sweep, families_with_kernels, slots_named, sweep_all
 from .workers import PER_SLOT
 
 SANITIZER_SECONDS = 90.0
@@ -36,8 +36,10 @@ def order(run: Run) -> list[tuple[str, Callable[[Run], None]]]:
 def _tell(run: Run, sweeps: dict[str, Sweep]) -> str:
     for sweep in sweeps.values():
         state = "ok" if sweep.ok else "FAILED"
-        run.report.say(f"   {sweep.family:13} {sweep.passed:5} passed {len(sweep.failures):3} failed {sweep.seconds:6.1f} s  {state}")
-        for failure in sweep.failures[:4]:
+        counts = f"{sweep.passed:5} passed {len(sweep.failures):3} failed {sweep.seconds:6.1f} s"
+        run.report.say(f"   {sweep.family:13} {counts}  {state}")
+        first = {failure["case"].split()[0]: failure for failure in reversed(sweep.failures)}
+        for failure in list(first.values())[::-1][:6]:
             run.report.say(f"      {failure['case']}: {'; '.join(failure['problems'])[:220]}")
     bad = [f"{sweep.family}" for sweep in sweeps.values() if not sweep.ok]
     return "ok" if not bad else f"FAILED in {', '.join(bad)}"
@@ -86,7 +88,11 @@ def ceilings(run: Run) -> None:
             return
         run.report.say(f"   ceilings.cu {note}")
     try:
-        library = "" if run.asked.dry_run else ceilings_library(smi("compute_cap").replace(".", "").replace("90", "90a"))
+        library = (
+            ""
+            if run.asked.dry_run
+            else ceilings_library(smi("compute_cap").replace(".", "").replace("90", "90a"))
+        )
     except BuildError as error:
         run.report.say(f"   ceilings.cu: {error}")
         library = ""
@@ -111,7 +117,9 @@ def _notes(run: Run, outcome) -> None:
 def delay(run: Run) -> None:
     """Phase 4: the bits of phase 2, with threads held up at random."""
     if run.asked.dry_run:
-        run.report.phase("delay", None, "skipped: the emulator has no delays; its orders of threads are in the C++ tests")
+        run.report.phase(
+            "delay", None, "skipped: the emulator has no delays; its orders of threads are in the C++ tests"
+        )
         return
     carried = Path(run.library).with_name("libhebb_cuda_delay.so")
     try:
@@ -128,7 +136,9 @@ def delay(run: Run) -> None:
     for case in apart[:6]:
         run.report.say(f"   {case}: other bits than without delays")
     status = status if not apart else "FAILED: other bits"
-    run.report.phase("delay", {**{f: s.summary() for f, s in sweeps.items()}, "otherBits": apart[:40]}, status)
+    run.report.phase(
+        "delay", {**{f: s.summary() for f, s in sweeps.items()}, "otherBits": apart[:40]}, status
+    )
     if status != "ok":
         run.failed.append("delay")
 
@@ -137,7 +147,9 @@ def sanitizer(run: Run) -> None:
     """Phase 5: a few tiny cases of each slot, in memory without guard bytes."""
     program = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
     if run.asked.dry_run or not os.path.exists(program):
-        run.report.phase("sanitizer", None, f"skipped: {'no device' if run.asked.dry_run else 'no compute-sanitizer'}")
+        run.report.phase(
+            "sanitizer", None, f"skipped: {'no device' if run.asked.dry_run else 'no compute-sanitizer'}"
+        )
         return
     names, slots, _ = families_with_kernels(run.exported, run.only)
     job, value, status = run.job(sizes=["tiny"], exact=True, few=PER_SLOT, slots=slots), {}, "ok"
@@ -149,7 +161,8 @@ def sanitizer(run: Run) -> None:
         if _tell(run, {f: s for f, s in sweeps.items() if f in bad}) != "ok":
             status = "FAILED"
         value[tool] = {f: s.summary() for f, s in sweeps.items()}
-        run.report.say(f"   {tool}: {len(names) - len(cut)} families seen whole{', cut: ' + ', '.join(cut) if cut else ''}")
+        note = f", cut: {', '.join(cut)}" if cut else ""
+        run.report.say(f"   {tool}: {len(names) - len(cut)} families seen whole{note}")
     run.report.phase("sanitizer", value, status)
     if status != "ok":
         run.failed.append("sanitizer")
@@ -158,7 +171,11 @@ def sanitizer(run: Run) -> None:
 def benchmarks(run: Run) -> None:
     """Phase 6."""
     clock = smi("clocks.sm,clocks.mem,power.draw,temperature.gpu")
-    outcome = run_phase("benchmarks", run.job(floors=run.floors, only=run.only), min(run.left() * 0.8, 200))
+    outcome = run_phase(
+        "benchmarks",
+        run.job(floors=run.floors, only=sorted(slots_named(run.only))),
+        min(run.left() * 0.8, 200),
+    )
     rows = outcome.values("row")
     _notes(run, outcome)
     if rows:
@@ -194,7 +211,9 @@ def baselines(run: Run) -> None:
     for name in ("baselines", "baselines_jax"):
         share = 0.75 if name == "baselines" else 0.95
         seconds = run.left() * share
-        outcome = run_phase(name, run.job(seconds=seconds - 10), seconds, env={"XLA_PYTHON_CLIENT_PREALLOCATE": "false"})
+        outcome = run_phase(
+            name, run.job(seconds=seconds - 10), seconds, env={"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        )
         rows = outcome.values("row")
         value[name] = rows
         states.append(outcome.status)

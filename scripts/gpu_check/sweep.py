@@ -9,7 +9,12 @@ from typing import Any
 from .cases import FAMILIES, slots_of
 from .phases import run_phase
 
-RESTARTS = 8
+RESTARTS = 12
+STALL_SECONDS = 45.0  # without a word: a kernel that does not end
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1][:300] if text.strip() else ""
 
 
 @dataclass
@@ -51,13 +56,16 @@ class Sweep:
 
 
 def sweep_family(family: str, job: dict[str, Any], timeout: float, under: tuple[str, ...] = ()) -> Sweep:
-    """Goes on behind a case that ended its process."""
-    sweep, skip = Sweep(family), 0
+    """Goes on behind a case that ended its process, without the other cases of its slot."""
+    sweep, skip, avoid = Sweep(family), 0, []
     for _ in range(RESTARTS):
         left = timeout - sweep.seconds
         if left < 1:
             break
-        outcome = run_phase("kernels", {**job, "family": family, "skip": skip}, left, under)
+        job = {**job, "family": family, "skip": skip, "avoid": avoid}
+        outcome = run_phase(
+            "kernels", job, left, under, stall=STALL_SECONDS if not under else 2 * STALL_SECONDS
+        )
         sweep.seconds += outcome.seconds
         sweep.missing += outcome.values("missing")
         results = outcome.values("result")
@@ -68,14 +76,16 @@ def sweep_family(family: str, job: dict[str, Any], timeout: float, under: tuple[
             break
         started, told = outcome.values("start"), {result["case"] for result in results}
         if started and started[-1] not in told:
-            what = "took too long" if outcome.status == "timeout" else "ended its process"
-            problem = f"{what}; {outcome.tail.strip()[-300:]}"
+            what = "ended its process" if outcome.status == "failed" else "does not end"
+            problem = f"{what}; {last_line(outcome.tail)}"
             sweep.add({"case": started[-1], "ok": False, "problems": [problem], "worst": 0.0, "digest": ""})
+        if started:
+            avoid = [*avoid, started[-1].split()[0]]
         if outcome.status == "timeout":
             break
         indices = outcome.values("index")
         if not indices:
-            sweep.failures.append({"case": family, "problems": [outcome.tail.strip()[-600:] or "told nothing"]})
+            sweep.failures.append({"case": family, "problems": [last_line(outcome.tail) or "told nothing"]})
             break
         skip = max(indices) + 1
     return sweep
@@ -89,10 +99,17 @@ def sweep_all(
         return {family: future.result() for family, future in pending.items()}
 
 
+def slots_named(only: list[str]) -> set[str]:
+    """The slots that names of families and slots stand for."""
+    return {slot for name in only for slot in (slots_of(name) if name in FAMILIES else [name])}
+
+
 def families_with_kernels(exported: set[str], only: list[str]) -> tuple[list[str], list[str], list[str]]:
     """The families to run, the slots that `only` names, and slots that have cases but no kernel."""
     slots = {family: slots_of(family) for family in FAMILIES}
     named = [name for name in only if any(name in group for group in slots.values())]
     wanted = [f for f in FAMILIES if not only or f in only or any(slot in named for slot in slots[f])]
-    missing = [slot for f in wanted for slot in slots[f] if slot not in exported and (not named or slot in named)]
+    missing = [
+        slot for f in wanted for slot in slots[f] if slot not in exported and (not named or slot in named)
+    ]
     return [f for f in wanted if any(slot in exported for slot in slots[f])], named, missing

@@ -26,7 +26,11 @@ def chosen(job: dict[str, Any]) -> Iterator[Case]:
         by_slot: dict[str, list[Case]] = {}
         for case in cases:
             by_slot.setdefault(case.slot, []).append(case)
-        cases = [case for group in by_slot.values() for case in group[:: max(1, len(group) // job["few"])][: job["few"]]]
+        cases = [
+            case
+            for group in by_slot.values()
+            for case in group[:: max(1, len(group) // job["few"])][: job["few"]]
+        ]
     yield from cases
 
 
@@ -34,7 +38,7 @@ def kernels(job: dict[str, Any], tell: Teller) -> int:
     """Phase 2, and 4 and 5 with other libraries: every case of a family."""
     device = Device(Library(job["library"]))
     for i, case in enumerate(chosen(job)):
-        if i < job["skip"]:
+        if i < job["skip"] or case.slot in job["avoid"]:
             continue
         if case.slot not in device.library.functions:
             tell(missing=case.slot, index=i)
@@ -43,7 +47,9 @@ def kernels(job: dict[str, Any], tell: Teller) -> int:
         try:
             tell(result=run_case(device, case, job["seed"], job["exact"]))
         except DeviceError as error:
-            tell(result={"case": case.name, "ok": False, "problems": [str(error)], "worst": 0.0, "digest": ""})
+            tell(
+                result={"case": case.name, "ok": False, "problems": [str(error)], "worst": 0.0, "digest": ""}
+            )
             if error.status not in (OUT_OF_MEMORY, NOT_SUPPORTED):
                 return 3  # no call works any more: the parent goes on in a fresh process
         except Exception as error:  # noqa: BLE001
@@ -67,7 +73,14 @@ def gradients(job: dict[str, Any], tell: Teller) -> int:
             apart, limit = check.run(device, job["seed"])
             tell(result={"case": check.name, "ok": apart <= limit, "worst": apart, "limit": limit})
         except Exception as error:  # noqa: BLE001
-            tell(result={"case": check.name, "ok": False, "worst": 0.0, "problems": [f"{type(error).__name__}: {error}"]})
+            tell(
+                result={
+                    "case": check.name,
+                    "ok": False,
+                    "worst": 0.0,
+                    "problems": [f"{type(error).__name__}: {error}"],
+                }
+            )
             if isinstance(error, DeviceError):
                 return 3
     tell(done=True)

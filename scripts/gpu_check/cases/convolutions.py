@@ -68,11 +68,24 @@ def input_grad(dy: np.ndarray, weight: np.ndarray, layer: Layer) -> np.ndarray:
 
 
 def params(layer: Layer, activation: int = 0, bias: bool = False) -> dict:
-    chosen = {name: value for name, value in layer.window.params().items() if name in ("stride", "dilation", "before")}
-    return {**chosen, "groups": layer.groups, "activation": activation, "has_bias": bias, "method": 0, "precision": 0}
+    chosen = {
+        name: value
+        for name, value in layer.window.params().items()
+        if name in ("stride", "dilation", "before")
+    }
+    return {
+        **chosen,
+        "groups": layer.groups,
+        "activation": activation,
+        "has_bias": bias,
+        "method": 0,
+        "precision": 0,
+    }
 
 
-def draw_layer(rng: np.random.Generator, layer: Layer, dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def draw_layer(
+    rng: np.random.Generator, layer: Layer, dtype: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     weight_shape = (layer.out, *layer.window.size, layer.shape[3] // layer.groups)
     return (
         draw(rng, layer.shape, dtype, -1, 1),
@@ -84,7 +97,9 @@ def draw_layer(rng: np.random.Generator, layer: Layer, dtype: str) -> tuple[np.n
 def _make(slot: str, dtype: str, layer: Layer, extras: str, rng: np.random.Generator) -> Call:
     x, weight, dy = draw_layer(rng, layer, dtype)
     if slot == "conv2d_input_grad":
-        return Call([Out(input_grad(dy, weight, layer), dtype), In(dy, dtype), In(weight, dtype)], params(layer))
+        return Call(
+            [Out(input_grad(dy, weight, layer), dtype), In(dy, dtype), In(weight, dtype)], params(layer)
+        )
     if slot == "conv2d_weight_grad":
         dweight = positions(dy, layer).transpose(0, 2, 1) @ columns(x, layer)
         return Call([Out(dweight.reshape(weight.shape), dtype), In(x, dtype), In(dy, dtype)], params(layer))

@@ -25,7 +25,9 @@ def converted(values: np.ndarray, to: str) -> np.ndarray:
     whole = np.trunc(np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf))
     result = np.where(whole <= low, low, 0)
     inside = (whole > low) & (whole < float(high))
-    return np.where(inside, np.where(inside, whole, 0).astype(np.int64), np.where(whole >= float(high), high, result))
+    return np.where(
+        inside, np.where(inside, whole, 0).astype(np.int64), np.where(whole >= float(high), high, result)
+    )
 
 
 def _awkward(rng: np.random.Generator, shape: Sequence[int], dtype: str) -> np.ndarray:

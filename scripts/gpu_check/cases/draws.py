@@ -44,7 +44,11 @@ def _uniform(dtype: str, count: int, rng: np.random.Generator) -> Call:
     low, high = -1.5, 2.25
     seed, words, counter = _words(rng, 2 * count)
     shift = {"f32": 8, "f16": 21, "bf16": 24}.get(dtype)
-    units = _doubles(words) if shift is None else (words >> np.uint64(shift)).astype(np.float64) * 2.0 ** (shift - 32)
+    units = (
+        _doubles(words)
+        if shift is None
+        else (words >> np.uint64(shift)).astype(np.float64) * 2.0 ** (shift - 32)
+    )
     expect = low + units[:count] * (high - low)
     tolerance = 1e-15 if dtype == "f64" else 2e-7 if dtype == "f32" else TOLERANCE[dtype]
     params = {"counter": counter, "low": low, "high": high}
@@ -79,7 +83,9 @@ def _bernoulli(dtype: str, count: int, rng: np.random.Generator) -> Call:
 def _randint(low: int, high: int, count: int, rng: np.random.Generator) -> Call:
     seed, words, counter = _words(rng, 2 * count)
     span = high - low
-    expect = [low + ((int(a) << 32 | int(b)) * span >> 64) for a, b in zip(words[0::2][:count], words[1::2][:count])]
+    expect = [
+        low + ((int(a) << 32 | int(b)) * span >> 64) for a, b in zip(words[0::2][:count], words[1::2][:count])
+    ]
     params = {"counter": counter, "low": low, "high": high}
     return Call([Out(np.array(expect, np.int64), "i32"), In(seed, "i64")], params)
 
@@ -101,7 +107,9 @@ def cases() -> Iterator[Case]:
             for slot, make in (("uniform", _uniform), ("normal", _normal), ("dropout", _dropout)):
                 yield Case(slot, f"{dtype} {count}", size, lambda rng, m=make, a=(dtype, count): m(*a, rng))
         for dtype in (*FLOATS, "i32", "i64", "u8", "bool"):
-            yield Case("bernoulli", f"{dtype} {count}", size, lambda rng, a=(dtype, count): _bernoulli(*a, rng))
+            yield Case(
+                "bernoulli", f"{dtype} {count}", size, lambda rng, a=(dtype, count): _bernoulli(*a, rng)
+            )
         for low, high in ((0, 10), (-(2**31), 2**31), (5, 6)):
             label = f"{low}..{high} {count}"
             yield Case("randint", label, size, lambda rng, a=(low, high, count): _randint(*a, rng))

@@ -102,7 +102,12 @@ SCALED: dict[str, tuple[int, Formula, bool, list[float]]] = {
     "elu": (1, lambda x, s: np.where(x < 0, s[0] * np.expm1(np.minimum(x, 0)), s[1] * x), False, [1.5, 1.25]),
     "clamp_grad": (2, lambda a, b, s: np.where((b >= s[0]) & (b <= s[1]), a, 0), False, [-1.0, 1.0]),
     "leaky_relu_grad": (2, lambda a, b, s: np.where(b > 0, a, a * s[0]), False, [0.125]),
-    "elu_grad": (2, lambda a, b, s: a * np.where(b > 0, s[1], s[0] * np.exp(np.minimum(b, 0))), False, [1.5, 1.25]),
+    "elu_grad": (
+        2,
+        lambda a, b, s: a * np.where(b > 0, s[1], s[0] * np.exp(np.minimum(b, 0))),
+        False,
+        [1.5, 1.25],
+    ),
 }
 PREDICATES: dict[str, tuple[int, Formula]] = {
     "equal": (2, np.equal),
@@ -122,7 +127,9 @@ SHAPES: list[tuple[int, ...]] = [(1,), (3,), (31,), (257,), (3, 5, 7), (300, 211
 LAYOUTS = ["plain", "offset", "transposed", "gaps"]
 
 
-def _operands(rng: np.random.Generator, shape: Sequence[int], count: int, dtype: str, span, layout: str) -> list:
+def _operands(
+    rng: np.random.Generator, shape: Sequence[int], count: int, dtype: str, span, layout: str
+) -> list:
     operands = [In(draw(rng, shape, dtype, *span), dtype, layout) for _ in range(count)]
     if layout == "broadcast":
         operands[-1] = In(draw(rng, [shape[-1]], dtype, *span), dtype)
@@ -158,12 +165,16 @@ def _predicate(slot: str, dtype: str, shape: Sequence[int], layout: str, rng: np
     operands = _operands(rng, shape, count, dtype, (-2, 2), layout)
     for operand in operands:
         if dtype in FLOATS and isinstance(operand, In) and operand.values.size > 2:
-            operand.values[rng.random(operand.values.shape) < 0.2] = rng.choice([np.nan, np.inf, -np.inf, 0.0])
+            operand.values[rng.random(operand.values.shape) < 0.2] = rng.choice(
+                [np.nan, np.inf, -np.inf, 0.0]
+            )
     if count == 2 and layout == "plain":
         same = rng.random(shape) < 0.3
         operands[1].values[same] = operands[0].values[same]
     expect = formula(*_values(operands, shape)).astype(np.int64)
-    return Call([Out(expect.reshape(shape), "bool"), *operands], {"compute": DTYPES.index(compute_type(dtype))})
+    return Call(
+        [Out(expect.reshape(shape), "bool"), *operands], {"compute": DTYPES.index(compute_type(dtype))}
+    )
 
 
 def _mixed(rng: np.random.Generator) -> Call:

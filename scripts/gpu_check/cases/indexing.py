@@ -13,7 +13,15 @@ from ..elements import FLOATS
 DTYPES = ["f32", "f64", "f16", "bf16", "i32", "i64", "u8", "bool"]
 SUMMED = [dtype for dtype in DTYPES if dtype != "bool"]
 # outer, extent, count, inner
-SHAPES = [(1, 1, 1, 1), (2, 5, 9, 3), (1, 37, 1000, 33), (3, 700, 5, 1), (1, 3, 3000, 65), (1, 3000, 2048, 128), (2, 5, 0, 3)]
+SHAPES = [
+    (1, 1, 1, 1),
+    (2, 5, 9, 3),
+    (1, 37, 1000, 33),
+    (3, 700, 5, 1),
+    (1, 3, 3000, 65),
+    (1, 3000, 2048, 128),
+    (2, 5, 0, 3),
+]
 
 
 def _ids(rng: np.random.Generator, shape: Sequence[int], extent: int) -> np.ndarray:

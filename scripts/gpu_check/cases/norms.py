@@ -13,7 +13,9 @@ SHAPES = [(1, 1), (2, 3), (5, 33), (33, 257), (700, 10), (3, 5000), (300, 1024),
 EPS = 1e-5
 
 
-def _affine(rng: np.random.Generator, n: int, dtype: str, which: str) -> tuple[list[In], np.ndarray, np.ndarray]:
+def _affine(
+    rng: np.random.Generator, n: int, dtype: str, which: str
+) -> tuple[list[In], np.ndarray, np.ndarray]:
     weight, bias = draw(rng, (n,), dtype, 0.5, 2), draw(rng, (n,), dtype)
     operands = ([In(weight, dtype)] if "w" in which else []) + ([In(bias, dtype)] if "b" in which else [])
     return operands, weight if "w" in which else np.ones(n), bias if "b" in which else np.zeros(n)
@@ -29,7 +31,9 @@ def _layer(dtype: str, shape: Sequence[int], which: str, rng: np.random.Generato
     tail, weight, bias = _affine(rng, shape[1], compute, which)
     mean, scale = x.mean(axis=1), 1 / np.sqrt(x.var(axis=1) + EPS)
     y = (x - mean[:, None]) * scale[:, None] * weight + bias
-    return Call([Out(y, dtype), Out(np.stack([mean, scale], 1), compute), In(x, dtype), *tail], _params(which))
+    return Call(
+        [Out(y, dtype), Out(np.stack([mean, scale], 1), compute), In(x, dtype), *tail], _params(which)
+    )
 
 
 def normal_grad(dy, x, mean, scale, weight, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -99,12 +103,24 @@ def cases() -> Iterator[Case]:
                     yield Case(slot, label, size, lambda rng, a=(slot, dtype, shape, which): _batch(*a, rng))
             for which in ("ws", "s", "w", ""):
                 label = f"{dtype} {tag} {which}".strip()
-                yield Case("layer_norm_grad", label, size, lambda rng, a=(dtype, shape, which): _layer_grad(*a, rng))
+                yield Case(
+                    "layer_norm_grad", label, size, lambda rng, a=(dtype, shape, which): _layer_grad(*a, rng)
+                )
                 # With two rows the gradient is what rounding leaves of 0.
                 if "s" in which and shape[0] != 2:
-                    yield Case("batch_norm_grad", label, size, lambda rng, a=(dtype, shape, which): _batch_grad(*a, rng))
+                    yield Case(
+                        "batch_norm_grad",
+                        label,
+                        size,
+                        lambda rng, a=(dtype, shape, which): _batch_grad(*a, rng),
+                    )
     for dtype in ("f32", "f64"):
         for index in ("i32", "i64"):
             for cumulative in (False, True):
                 label = f"{dtype} {index} {cumulative}"
-                yield Case("batch_norm_update", label, TINY, lambda rng, a=(dtype, index, cumulative): _update(*a, rng))
+                yield Case(
+                    "batch_norm_update",
+                    label,
+                    TINY,
+                    lambda rng, a=(dtype, index, cumulative): _update(*a, rng),
+                )

@@ -71,7 +71,9 @@ def _adam(dtype: str, sizes: Sequence[int], options: dict, step: int, rng: np.ra
         new = start - RATE * first / (1 - beta1**t) / size
         for kept, value in zip(updates, (new, first, second, most)):
             kept.append(value)
-    lists = [(p, updates[0]), (m, updates[1]), (v, updates[2])] + ([(top, updates[3])] if options["amsgrad"] else [])
+    lists = [(p, updates[0]), (m, updates[1]), (v, updates[2])] + (
+        [(top, updates[3])] if options["amsgrad"] else []
+    )
     operands: list = [Update(old, new, dtype) for olds, news in lists for old, new in zip(olds, news)]
     operands += _steps(len(sizes), step) + [In(grad, dtype) for grad in g] + [In(np.array(RATE), "f32")]
     return Call(operands, {"count": len(sizes), **options})

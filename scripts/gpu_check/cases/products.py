@@ -35,7 +35,12 @@ LAYOUTS = ["plain", "transposed", "gaps", "offset"]
 
 
 def _gemm(
-    dtype: str, shape: Sequence[int], batch: Sequence[int], layouts: Sequence[str], extras: str, rng: np.random.Generator
+    dtype: str,
+    shape: Sequence[int],
+    batch: Sequence[int],
+    layouts: Sequence[str],
+    extras: str,
+    rng: np.random.Generator,
 ) -> Call:
     m, n, k = shape
     a, b = draw(rng, (*batch, m, k), dtype, -1, 1), draw(rng, (*batch, k, n), dtype, -1, 1)
@@ -44,7 +49,11 @@ def _gemm(
     activation = next((i for i, name in enumerate(NAMES) if name in extras), 0)
     bias = draw(rng, (n,), dtype) if "bias" in extras else None
     total = a @ b + (0 if bias is None else bias)
-    operands = [Out(ACTIVATIONS[activation](total), dtype), In(a, dtype, layouts[0]), In(b, dtype, layouts[1])]
+    operands = [
+        Out(ACTIVATIONS[activation](total), dtype),
+        In(a, dtype, layouts[0]),
+        In(b, dtype, layouts[1]),
+    ]
     params = {"activation": activation, "has_bias": bias is not None, "precision": 0, "method": 0}
     return Call(operands + ([] if bias is None else [In(bias, dtype)]), params)
 

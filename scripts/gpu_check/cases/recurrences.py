@@ -26,7 +26,12 @@ def step(kind: str, x: np.ndarray, u: np.ndarray, h: np.ndarray, c: np.ndarray) 
     n = h.shape[1]
     z = x + u
     if kind == "lstm":
-        i, f, g, o = sigmoid(z[:, :n]), sigmoid(z[:, n : 2 * n]), np.tanh(z[:, 2 * n : 3 * n]), sigmoid(z[:, 3 * n :])
+        i, f, g, o = (
+            sigmoid(z[:, :n]),
+            sigmoid(z[:, n : 2 * n]),
+            np.tanh(z[:, 2 * n : 3 * n]),
+            sigmoid(z[:, 3 * n :]),
+        )
         cell = f * c + i * g
         return o * np.tanh(cell), cell, np.concatenate([i, f, g, o], axis=1), cell
     if kind == "gru":
@@ -39,7 +44,11 @@ def step(kind: str, x: np.ndarray, u: np.ndarray, h: np.ndarray, c: np.ndarray) 
 def run(kind: str, products, weight, bias, h, c, reverse: bool) -> tuple:
     """y, last h, last c, gates and kept of all steps."""
     batch, time, _ = products.shape
-    y, gates, kept = np.zeros((batch, time, h.shape[1])), np.zeros_like(products), np.zeros((batch, time, h.shape[1]))
+    y, gates, kept = (
+        np.zeros((batch, time, h.shape[1])),
+        np.zeros_like(products),
+        np.zeros((batch, time, h.shape[1])),
+    )
     for t in reversed(range(time)) if reverse else range(time):
         h, c, gates[:, t], extra = step(kind, products[:, t], h @ weight.T + bias, h, c)
         y[:, t] = h
@@ -47,7 +56,9 @@ def run(kind: str, products, weight, bias, h, c, reverse: bool) -> tuple:
     return y, h, c, gates, kept
 
 
-def draw_sequence(rng: np.random.Generator, kind: str, dtype: str, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
+def draw_sequence(
+    rng: np.random.Generator, kind: str, dtype: str, shape: tuple[int, int, int]
+) -> dict[str, np.ndarray]:
     batch, time, hidden = shape
     wide = GATES[kind] * hidden
     scale = 1 / np.sqrt(hidden)
@@ -72,11 +83,15 @@ def operands_of(kind: str, dtype: str, given: dict, results: tuple, bias: bool, 
     inputs: list = [] if saves else [In(given["products"], dtype)]
     if saves:
         outputs = [Update(given["products"], gates, dtype), *outputs, Out(kept, dtype)]
-    inputs += [In(given["weight"], dtype), In(given["h0"], dtype)] + ([In(given["c0"], dtype)] if kind == "lstm" else [])
+    inputs += [In(given["weight"], dtype), In(given["h0"], dtype)] + (
+        [In(given["c0"], dtype)] if kind == "lstm" else []
+    )
     return outputs + inputs + ([In(given["bias"], dtype)] if bias else [])
 
 
-def _make(kind: str, dtype: str, shape, reverse: bool, bias: bool, saves: bool, rng: np.random.Generator) -> Call:
+def _make(
+    kind: str, dtype: str, shape, reverse: bool, bias: bool, saves: bool, rng: np.random.Generator
+) -> Call:
     given = draw_sequence(rng, kind, dtype, shape)
     chosen = given["bias"] if bias else np.zeros_like(given["bias"])
     results = run(kind, given["products"], given["weight"], chosen, given["h0"], given["c0"], reverse)
@@ -87,10 +102,17 @@ def cases() -> Iterator[Case]:
     for kind in GATES:
         for shape in SHAPES:
             for dtype in ("f32", "f64"):
-                for reverse, bias, saves in ((False, True, False), (True, False, False), (False, True, True), (True, True, True)):
+                for reverse, bias, saves in (
+                    (False, True, False),
+                    (True, False, False),
+                    (False, True, True),
+                    (True, True, True),
+                ):
                     if saves and kind not in ("lstm", "gru"):
                         continue
-                    flags = " ".join(n for n, on in (("reverse", reverse), ("bias", bias), ("saves", saves)) if on)
+                    flags = " ".join(
+                        n for n, on in (("reverse", reverse), ("bias", bias), ("saves", saves)) if on
+                    )
                     label = f"{dtype} {kind} {'x'.join(map(str, shape))} {flags}".strip()
                     size = TINY if shape[2] < 100 else MIDDLE
                     args = (kind, dtype, shape, reverse, bias, saves)

@@ -61,7 +61,9 @@ def _extreme(slot: str, dtype: str, shape: Sequence[int], nans: bool, rng: np.ra
 def _cumsum(dtype: str, to: str, shape: Sequence[int], reverse: bool, rng: np.random.Generator) -> Call:
     x = draw(rng, shape, dtype, 0, 3)
     expect = np.cumsum(x[:, ::-1], axis=1)[:, ::-1] if reverse else np.cumsum(x, axis=1)
-    return Call([Out(expect if dtype in FLOATS else wrapped(expect, to), to), In(x, dtype)], {"reverse": reverse})
+    return Call(
+        [Out(expect if dtype in FLOATS else wrapped(expect, to), to), In(x, dtype)], {"reverse": reverse}
+    )
 
 
 def _sum_to(dtype: str) -> str:

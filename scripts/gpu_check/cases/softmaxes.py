@@ -39,7 +39,9 @@ def _grad(slot: str, dtype: str, shape: Sequence[int], rng: np.random.Generator)
     return Call([Out(expect, dtype), In(dy, dtype), In(y, dtype)])
 
 
-def losses(x: np.ndarray, ids: np.ndarray, weight: np.ndarray | None, smoothing: float, ignored: int) -> tuple:
+def losses(
+    x: np.ndarray, ids: np.ndarray, weight: np.ndarray | None, smoothing: float, ignored: int
+) -> tuple:
     """Loss and share of each row, stats, and the gradient of the loss by the logits. A smoothed target counts
     each class by its own weight."""
     rows, classes = x.shape
@@ -73,7 +75,13 @@ def _cross_entropy(
     tail = [] if weight is None else [In(weight, compute)]
     params = {"ignore_index": ignored, "label_smoothing": smoothing}
     if slot == "cross_entropy":
-        operands = [Out(loss, compute), Out(share, compute), Out(stats, compute), In(x, dtype), In(ids, index)]
+        operands = [
+            Out(loss, compute),
+            Out(share, compute),
+            Out(stats, compute),
+            In(x, dtype),
+            In(ids, index),
+        ]
         return Call([*operands, *tail], params)
     dloss = draw(rng, (rows,), compute)
     given = [In(x, dtype), In(ids, index), In(rounded(stats, compute), compute), In(dloss, compute)]
@@ -97,11 +105,18 @@ def cases() -> Iterator[Case]:
         tag, size = "x".join(map(str, shape)), size_of(shape, 8192)
         for dtype in FLOATS:
             for slot in ("softmax", "log_softmax"):
-                yield Case(slot, f"{dtype} {tag}", size, lambda rng, a=(slot, dtype, shape): _forward(*a, rng))
+                yield Case(
+                    slot, f"{dtype} {tag}", size, lambda rng, a=(slot, dtype, shape): _forward(*a, rng)
+                )
                 grad = (slot + "_grad", dtype, shape)
                 yield Case(slot + "_grad", f"{dtype} {tag}", size, lambda rng, a=grad: _grad(*a, rng))
             for slot in ("cross_entropy", "cross_entropy_grad"):
-                for index, extras in (("i32", ""), ("i64", "ignore"), ("i32", "weight smooth ignore"), ("i64", "smooth")):
+                for index, extras in (
+                    ("i32", ""),
+                    ("i64", "ignore"),
+                    ("i32", "weight smooth ignore"),
+                    ("i64", "smooth"),
+                ):
                     args = (slot, dtype, index, shape, extras)
                     label = f"{dtype} {tag} {index} {extras}".strip()
                     yield Case(slot, label, size, lambda rng, a=args: _cross_entropy(*a, rng))

@@ -35,7 +35,9 @@ class Window(NamedTuple):
 def patches(x: np.ndarray, window: Window, fill: float) -> np.ndarray:
     """[batch, height, width, taps, channels] of the windows."""
     rows, columns = window.rows(x.shape[1], 0), window.rows(x.shape[2], 1)
-    inside = ((rows >= 0) & (rows < x.shape[1]))[:, None, :, None] & ((columns >= 0) & (columns < x.shape[2]))[None, :, None, :]
+    inside = ((rows >= 0) & (rows < x.shape[1]))[:, None, :, None] & (
+        (columns >= 0) & (columns < x.shape[2])
+    )[None, :, None, :]
     r, c = np.clip(rows, 0, x.shape[1] - 1), np.clip(columns, 0, x.shape[2] - 1)
     taken = x[:, r[:, None, :, None], c[None, :, None, :], :]
     taken = np.where(inside[None, ..., None], taken, fill)
@@ -93,7 +95,9 @@ def _max(slot: str, dtype: str, shape: Sequence[int], window: Window, rng: np.ra
     return Call([Out(scatter(spread, shape, window), dtype), In(dy, dtype), In(taps, index)], params)
 
 
-def _mean(slot: str, dtype: str, shape: Sequence[int], window: Window, pads: bool, rng: np.random.Generator) -> Call:
+def _mean(
+    slot: str, dtype: str, shape: Sequence[int], window: Window, pads: bool, rng: np.random.Generator
+) -> Call:
     params, by = {**window.params(), "count_pads": pads}, divisors(shape, window, pads)
     if slot == "avg_pool2d":
         x = draw(rng, shape, dtype)
@@ -109,8 +113,12 @@ def cases() -> Iterator[Case]:
         tag, size = f"layer {i} {'x'.join(map(str, shape))}", size_of(shape)
         for dtype in FLOATS:
             for slot in ("max_pool2d", "max_pool2d_grad", "max_pool2d_pick"):
-                yield Case(slot, f"{dtype} {tag}", size, lambda rng, a=(slot, dtype, shape, window): _max(*a, rng))
+                yield Case(
+                    slot, f"{dtype} {tag}", size, lambda rng, a=(slot, dtype, shape, window): _max(*a, rng)
+                )
             for slot in ("avg_pool2d", "avg_pool2d_grad"):
                 for pads in (False, True):
                     label = f"{dtype} {tag}{' pads' if pads else ''}"
-                    yield Case(slot, label, size, lambda rng, a=(slot, dtype, shape, window, pads): _mean(*a, rng))
+                    yield Case(
+                        slot, label, size, lambda rng, a=(slot, dtype, shape, window, pads): _mean(*a, rng)
+                    )
