@@ -161,8 +161,8 @@ TEST(index_cuda_checks_look_at_indices_alone) {
     command.operand_count = static_cast<int>(operands.size());
     command.operands = operands.data();
     stream::DeviceFault fault;
-    auto order = kernels::cuda::emulator::Order::kShuffled;
-    stream::DeviceContext context{&order, 2, &fault, 0, nullptr, nullptr};
+    kernels::cuda::emulator::Queue queue{kernels::cuda::emulator::Order::kShuffled};
+    stream::DeviceContext context{&queue, 2, &fault, 0, nullptr, nullptr};
     slot.cuda_check(command, context);
     CHECK_EQ(fault.position, position);
     if (position == stream::kNoFault) return;

@@ -189,9 +189,9 @@ TEST(cross_entropy_guards_against_any_id) {
 #if defined(__x86_64__)
 TEST(cross_entropy_has_ids_checked_alone) {
   kernels::cuda::fill();
-  auto order = kernels::cuda::emulator::Order::kForward;
+  kernels::cuda::emulator::Queue queue{kernels::cuda::emulator::Order::kForward};
   stream::DeviceFault seen;
-  stream::DeviceContext context{&order, 2, &seen};
+  stream::DeviceContext context{&queue, 2, &seen};
   // So many that threads look at several.
   const int64_t rows = 16390;
   Buffer x(DType::kF32, {rows, 3}), ids(DType::kI32, {rows});
