@@ -126,6 +126,7 @@ void Environment::set_seed(uint64_t seed) {
     write_seed(seeds_[i]);
   }
   use(before);
+  seed_cell();
   counter_ = 0;
 }
 
