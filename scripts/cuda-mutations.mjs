@@ -108,7 +108,7 @@ export const mutations = [
       `hw::kLanes);\n  hw::sync();\n  return value;`,
       `hw::kLanes);\n  return value;`,
     ],
-    ['bound', 'rows.h', 'row.has(word, j) ? read(stored.x[j]) : other;', 'read(stored.x[j]);'],
+    ['bound', 'rows.h', 'j < count ? read(stored.x[j]) : other;', 'read(stored.x[j]);'],
     ['index', 'rows.h', 'row = first + hw::thread() / plan.team;', 'row = first;'],
   ),
   ...of(
