@@ -17,7 +17,7 @@ Tensor optional_tensor(const char* op, const char* name, const Napi::Value& valu
 Napi::Value backward(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) {
     const Tensor loss = tensor_handle("backward", "the loss", info[0]).value();
-    if (!loss.is_constant()) environment.ops().use(loss.device());
+    environment.ops().follow(loss);
     const autograd::Walk walk{info[3].ToBoolean(), info[2].ToBoolean()};
     autograd::backward(loss, optional_tensor("backward", "seed", info[1]), walk);
     return environment.env().Undefined();
@@ -28,7 +28,7 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
 Napi::Value gradients(const Napi::CallbackInfo& info) {
   return entry(info, [&](Environment& environment) -> Napi::Value {
     const Tensor loss = tensor_handle("grad", "the loss", info[0]).value();
-    if (!loss.is_constant()) environment.ops().use(loss.device());
+    environment.ops().follow(loss);
     const std::vector<Tensor> targets = tensors_of("grad", "targets", info[2]);
     const autograd::Walk walk{info[4].ToBoolean(), info[3].ToBoolean()};
     const auto grads = autograd::gradients(loss, optional_tensor("grad", "seed", info[1]), targets, walk);

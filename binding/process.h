@@ -24,7 +24,6 @@ class Process {
   // Opens the GPU the first time it is asked for; throws Error(kDevice) with the reason where there is none.
   stream::Executor& cuda_executor();
   device::ChunkSource& cuda_chunks() { return cuda::chunk_source(cuda_library_); }
-  const stream::CudaInfo& cuda_info() const { return cuda_library_.info; }
 
  private:
   Process();

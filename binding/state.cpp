@@ -18,7 +18,7 @@ Napi::Value create(const Napi::CallbackInfo& info) {
       throw Error(ErrorKind::kDType, "state",
                   std::string("only a float state can require a gradient, got ") + dtype_name(value.dtype()));
     }
-    if (!value.is_constant()) environment.ops().use(value.device());
+    environment.ops().follow(value);
     if (info[2].IsString()) environment.ops().use(device_of("state", info[2]));
     auto state = ops::make_state(ops::to_device(value, environment.ops().device()));
     state->set_requires_grad(requires_grad);

@@ -97,7 +97,7 @@ Source source_of(Environment& environment, const char* op, const Napi::Value& va
                 "the value of a step that is being recorded is not there yet; return it from the step");
   }
   const ops::NotRecorded now;
-  if (!tensor.is_constant()) environment.ops().use(tensor.device());
+  environment.ops().follow(tensor);
   tensor = ops::contiguous(tensor);
   check_length(op, target, tensor.shape(), tensor.dtype());
   Block* block = tensor.storage()->block();

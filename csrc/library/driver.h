@@ -6,6 +6,27 @@
 
 namespace hebb::library {
 
+// Their names; each driver has one for every one.
+#define HEBB_DRIVER_FUNCTIONS(X) \
+  X(error_text)                  \
+  X(count)                       \
+  X(open)                        \
+  X(allocate)                    \
+  X(release)                     \
+  X(allocate_host)               \
+  X(release_host)                \
+  X(create_queue)                \
+  X(destroy_queue)               \
+  X(finish)                      \
+  X(copy)                        \
+  X(begin_capture)               \
+  X(end_capture)                 \
+  X(launch_graph)                \
+  X(destroy_graph)               \
+  X(load_ptx)                    \
+  X(launch_ptx)                  \
+  X(unload_ptx)
+
 // Everything but abi, sizes, version and kernels.
 void fill_driver(stream::CudaApi& api);
 

@@ -125,24 +125,9 @@ int unload_ptx(void* kernel) {
 }  // namespace
 
 void fill_driver(stream::CudaApi& api) {
-  api.error_text = &error_text;
-  api.count = &count;
-  api.open = &open;
-  api.allocate = &allocate;
-  api.release = &release;
-  api.allocate_host = &allocate_host;
-  api.release_host = &release_host;
-  api.create_queue = &create_queue;
-  api.destroy_queue = &destroy_queue;
-  api.finish = &finish;
-  api.copy = &copy;
-  api.begin_capture = &begin_capture;
-  api.end_capture = &end_capture;
-  api.launch_graph = &launch_graph;
-  api.destroy_graph = &destroy_graph;
-  api.load_ptx = &load_ptx;
-  api.launch_ptx = &launch_ptx;
-  api.unload_ptx = &unload_ptx;
+#define HEBB_SET(name) api.name = &name;
+  HEBB_DRIVER_FUNCTIONS(HEBB_SET)
+#undef HEBB_SET
 }
 
 }  // namespace hebb::library

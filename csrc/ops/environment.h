@@ -37,6 +37,10 @@ class Environment {
 
   // What follows computes on `device`, until make_current().
   void use(Device device);
+  // The same for where x is; a constant is anywhere.
+  void follow(const Tensor& x) {
+    if (x && !x.is_constant()) use(x.device());
+  }
   Device device() const { return stream_->device(); }
   // The device of what does not follow from operands: that of the step being recorded, or the one that was
   // set.

@@ -63,7 +63,7 @@ std::vector<OpSpec> build() {
 #undef HEBB_ADD
   autograd::set_arithmetic({[](const Tensor& a, const Tensor& b) { return add(a, b); },
                             [](const Tensor& x, DType dtype) { return cast(x, dtype); },
-                            [](const Tensor& x) { Environment::current().use(x.device()); }});
+                            [](const Tensor& x) { Environment::current().follow(x); }});
   return all;
 }
 

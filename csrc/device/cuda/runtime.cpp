@@ -78,14 +78,14 @@ void CudaRuntime::check_status(const char* op, int status) {
 void* CudaRuntime::scratch(stream::DeviceContext& context, size_t bytes) {
   auto& self = *static_cast<CudaRuntime*>(context.owner);
   if (bytes <= self.scratch_bytes_) return self.scratch_;
-  const size_t grown = std::max(bytes, 2 * self.scratch_bytes_);
-  // Earlier commands may still use what there is.
   if (self.captures_) {
     // Commands that are captured have been run before: there is enough.
     context.status = stream::kCudaOutOfMemory;
     return nullptr;
   }
   const stream::CudaApi& api = self.api_;
+  const size_t grown = std::max(bytes, 2 * self.scratch_bytes_);
+  // Earlier commands may still use what there is.
   int status = api.finish(context.queue);
   if (self.scratch_ != nullptr) api.release(self.scratch_);
   self.scratch_ = nullptr;

@@ -13,7 +13,7 @@ constexpr int kBlocksEach = 16;
 
 // A thread for each of `items`, or fewer that take several each.
 inline Grid grid_over(const stream::DeviceContext& context, int64_t items) {
-  const int64_t wanted = (items + kElementThreads - 1) / kElementThreads;
+  const int64_t wanted = ceil_div(items, kElementThreads);
   const int64_t most = int64_t{kBlocksEach} * context.multiprocessors;
   return {.threads = kElementThreads, .blocks = static_cast<int>(wanted < most ? wanted : most)};
 }

@@ -6,7 +6,7 @@
 #include "kernels/cuda/fill.h"
 #include "kernels/cuda/formulas.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/cuda/words.h"
+#include "kernels/cuda/quad.h"
 #include "kernels/elementwise.h"
 
 namespace hebb::kernels::cuda {
@@ -101,9 +101,6 @@ HEBB_KERNEL HEBB_BOUNDS(kElementThreads, 1) void any_predicate(Geometry<kInputs 
   });
 }
 
-struct alignas(16) Four {
-  float x[4];
-};
 template <int kInputs>
 struct Rows {
   const float* x[kInputs];
@@ -114,14 +111,14 @@ template <class Formula, int kInputs>
 HEBB_KERNEL HEBB_BOUNDS(kElementThreads, 1) void plain_rows(int64_t size, float* out, Rows<kInputs> rows,
                                                             Scalars<float> scalars) {
   for_each_item(size / 4, [&](int64_t i) {
-    Four in[kInputs], result;
-    for (int k = 0; k < kInputs; ++k) in[k] = reinterpret_cast<const Four*>(rows.x[k])[i];
+    Quad<float> in[kInputs], result;
+    for (int k = 0; k < kInputs; ++k) in[k] = reinterpret_cast<const Quad<float>*>(rows.x[k])[i];
     for (int j = 0; j < 4; ++j) {
       float x[kInputs];
       for (int k = 0; k < kInputs; ++k) x[k] = in[k].x[j];
       result.x[j] = apply<Formula, kInputs, float>(x, scalars.s);
     }
-    reinterpret_cast<Four*>(out)[i] = result;
+    reinterpret_cast<Quad<float>*>(out)[i] = result;
   });
   for_each_item(size % 4, [&](int64_t j) {
     const int64_t i = size / 4 * 4 + j;
@@ -136,7 +133,7 @@ inline bool is_plain(const stream::Command& command, const Walk& walk) {
   if (walk.rank > 1) return false;
   for (int k = 0; k < command.operand_count; ++k) {
     const stream::Operand& operand = command[k];
-    if (operand.is_constant() || operand.dtype != DType::kF32 || !is_aligned(operand.data)) return false;
+    if (operand.is_constant() || operand.dtype != DType::kF32 || !in_quads<float>(operand.data)) return false;
     if (walk.rank == 1 && walk.strides[k][0] != 1) return false;
   }
   return true;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/grid.h"
+
 namespace hebb::kernels::cuda {
 namespace {
 
@@ -14,8 +16,6 @@ struct Plan {
   bool large;
   int64_t splits, depth;
 };
-
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // A part of k in whole steps of the tiles, and how many of them k has. Blocks count k in 32 bits.
 inline Plan cut_depth(bool large, int64_t k, int64_t splits) {

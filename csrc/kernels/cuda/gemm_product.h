@@ -137,7 +137,7 @@ inline Grid grid_of_shares(const Product& p, int64_t groups, int threads) {
   const int64_t row = blocks < kRow ? blocks : kRow;
   return {.threads = threads,
           .blocks = static_cast<int>(row),
-          .blocks_y = static_cast<int>((blocks + row - 1) / row)};
+          .blocks_y = static_cast<int>(ceil_div(blocks, row))};
 }
 
 }  // namespace

@@ -138,7 +138,7 @@ struct TilePlace {
 };
 template <class Shape>
 HEBB_DEVICE TilePlace tile_place(const Product& p, int64_t tile) {
-  const int64_t rows = (p.m + Shape::kM - 1) / Shape::kM, columns = (p.n + Shape::kN - 1) / Shape::kN;
+  const int64_t rows = ceil_div(p.m, Shape::kM), columns = ceil_div(p.n, Shape::kN);
   const int64_t first = tile / (kBandTiles * columns) * kBandTiles, within = tile - first * columns;
   const int64_t height = rows - first < kBandTiles ? rows - first : kBandTiles;
   return {(first + within % height) * Shape::kM, within / height * Shape::kN};

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+
+#include "core/inline.h"
 
 namespace hebb::kernels::cuda {
 
@@ -10,5 +13,8 @@ struct Grid {
   int blocks = 1, blocks_y = 1, blocks_z = 1;
   size_t shared_bytes = 0;  // of dynamic shared memory
 };
+
+// How many blocks of `b` items hold `a` of them.
+HEBB_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace hebb::kernels::cuda

@@ -82,14 +82,20 @@ HEBB_DEVICE void for_warp_items(const Pass& pass, Visit visit, Advance advance) 
   }
 }
 
-// How often each digit occurs in each block.
-HEBB_KERNEL HEBB_BOUNDS(kSortThreads, 1) void count_digits(Pass pass) {
+// How often each digit occurs in each warp of the block.
+HEBB_DEVICE DigitCounts& counts_of_warps(const Pass& pass) {
   auto& counts = hw::shared<DigitCounts>();
   for (int warp = 0; warp < kSortWarps; ++warp) counts.next[warp][hw::thread()] = 0;
   hw::sync();
   for_warp_items(
       pass, [](int64_t, int, int) {}, [&](int digit, int count) { counts.next[hw::warp()][digit] += count; });
   hw::sync();
+  return counts;
+}
+
+// How often each digit occurs in each block.
+HEBB_KERNEL HEBB_BOUNDS(kSortThreads, 1) void count_digits(Pass pass) {
+  auto& counts = counts_of_warps(pass);
   int64_t sum = 0;
   for (int warp = 0; warp < kSortWarps; ++warp) sum += counts.next[warp][hw::thread()];
   pass.starts[static_cast<int64_t>(hw::thread()) * hw::blocks() + hw::block()] = sum;
@@ -102,7 +108,7 @@ struct ScanMemory {
 // Counts become starts; one block, whose threads take runs of them.
 HEBB_KERNEL HEBB_BOUNDS(kSortThreads, 1) void start_digits(int64_t* starts, int64_t size) {
   auto& memory = hw::shared<ScanMemory>();
-  const int64_t run = (size + kSortThreads - 1) / kSortThreads;
+  const int64_t run = ceil_div(size, kSortThreads);
   const int64_t begin = hw::thread() * run, end = begin + run < size ? begin + run : size;
   int64_t sum = 0;
   for (int64_t i = begin; i < end; ++i) sum += starts[i];
@@ -122,12 +128,7 @@ HEBB_KERNEL HEBB_BOUNDS(kSortThreads, 1) void start_digits(int64_t* starts, int6
 }
 
 HEBB_KERNEL HEBB_BOUNDS(kSortThreads, 1) void place_digits(Pass pass) {
-  auto& counts = hw::shared<DigitCounts>();
-  for (int warp = 0; warp < kSortWarps; ++warp) counts.next[warp][hw::thread()] = 0;
-  hw::sync();
-  for_warp_items(
-      pass, [](int64_t, int, int) {}, [&](int digit, int count) { counts.next[hw::warp()][digit] += count; });
-  hw::sync();
+  auto& counts = counts_of_warps(pass);
   int64_t next = pass.starts[static_cast<int64_t>(hw::thread()) * hw::blocks() + hw::block()];
   for (int warp = 0; warp < kSortWarps; ++warp) {
     const int64_t count = counts.next[warp][hw::thread()];
@@ -168,13 +169,13 @@ struct Sorted {
 };
 
 inline size_t sort_bytes(const Keys& keys) {
-  const int64_t blocks = (keys.indices.count + kBlockItems - 1) / kBlockItems;
+  const int64_t blocks = ceil_div(keys.indices.count, kBlockItems);
   return static_cast<size_t>(2 * keys.indices.count + kDigits * blocks + 2 * keys.rows) * sizeof(int64_t);
 }
 
 // `memory` is of sort_bytes.
 inline Sorted sort_positions(stream::DeviceContext& context, const Keys& keys, int64_t* memory) {
-  const int64_t count = keys.indices.count, blocks = (count + kBlockItems - 1) / kBlockItems;
+  const int64_t count = keys.indices.count, blocks = ceil_div(count, kBlockItems);
   const Runs runs{memory, memory + keys.rows};
   int64_t *to = memory + 2 * keys.rows, *other = to + count, *starts = other + count;
   launch(context, grid_over(context, keys.rows), &clear_runs, runs, keys.rows);
