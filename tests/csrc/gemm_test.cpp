@@ -26,17 +26,15 @@ struct Case {
   bool shared_b = false;  // one B for all matrices of the batch
 };
 
-double number(const Buffer&, DType dtype, void* data, int64_t i) {
-  switch (dtype) {
-    case DType::kF64:
-      return static_cast<double*>(data)[i];
-    case DType::kF16:
-      return to_float(static_cast<F16*>(data)[i]);
-    case DType::kBF16:
-      return to_float(static_cast<BF16*>(data)[i]);
-    default:
-      return static_cast<float*>(data)[i];
+std::vector<double> numbers(Buffer& buffer, DType dtype) {
+  std::vector<double> all(static_cast<size_t>(buffer.size()));
+  for (size_t i = 0; i < all.size(); ++i) {
+    all[i] = dtype == DType::kF64    ? buffer.as<double>()[i]
+             : dtype == DType::kF16  ? to_float(buffer.as<F16>()[i])
+             : dtype == DType::kBF16 ? to_float(buffer.as<BF16>()[i])
+                                     : buffer.as<float>()[i];
   }
+  return all;
 }
 
 void fill_normal(Buffer& buffer, DType dtype, std::mt19937& random) {
@@ -82,35 +80,50 @@ double unit_roundoff(DType dtype) {
                                  : 6e-8;
 }
 
-// The largest error over the bound that rounding allows: at most 1 for a right result.
-double worst(const Case& c, DType dtype, Buffer& out, Buffer& a, Buffer& b, Buffer& bias) {
-  double worst_ratio = 0;
-  for (int64_t s = 0; s < c.batch; ++s) {
-    for (int64_t i = 0; i < c.m; ++i) {
-      for (int64_t j = 0; j < c.n; ++j) {
-        double sum = 0, magnitude = 0;
-        for (int64_t k = 0; k < c.k; ++k) {
-          const int64_t at_a = s * c.m * c.k + (c.a_transposed ? k * c.m + i : i * c.k + k);
-          const int64_t at_b =
-              (c.shared_b ? 0 : s * c.k * c.n) + (c.b_transposed ? j * c.k + k : k * c.n + j);
-          const double term = number(a, dtype, a.as<void>(), at_a) * number(b, dtype, b.as<void>(), at_b);
-          sum += term;
-          magnitude += std::fabs(term);
+// What is right, and how far from it rounding may lead.
+struct Expected {
+  std::vector<double> values, bounds;
+
+  Expected(const Case& c, DType dtype, Buffer& a, Buffer& b, Buffer& bias) {
+    const auto left = numbers(a, dtype), right = numbers(b, dtype), added = numbers(bias, dtype);
+    const int64_t step_a = c.a_transposed ? c.m : 1, step_b = c.b_transposed ? 1 : c.n;
+    for (int64_t s = 0; s < c.batch; ++s) {
+      for (int64_t i = 0; i < c.m; ++i) {
+        for (int64_t j = 0; j < c.n; ++j) {
+          const double* x = left.data() + s * c.m * c.k + i * (c.a_transposed ? 1 : c.k);
+          const double* y = right.data() + (c.shared_b ? 0 : s * c.k * c.n) + j * (c.b_transposed ? c.k : 1);
+          double sum = 0, magnitude = 0;
+          for (int64_t k = 0; k < c.k; ++k) {
+            const double term = x[k * step_a] * y[k * step_b];
+            sum += term;
+            magnitude += std::fabs(term);
+          }
+          if (c.bias) sum += added[static_cast<size_t>(j)], magnitude += 1;
+          add(c, dtype, reference(sum, c.activation), magnitude);
         }
-        if (c.bias) sum += number(bias, dtype, bias.as<void>(), j), magnitude += 1;
-        const double expected = reference(sum, c.activation);
-        const double got = number(out, dtype, out.as<void>(), (s * c.m + i) * c.n + j);
-        const double compute = dtype == DType::kF64 ? 1.2e-16 : 6e-8;
-        const double bound = compute * (static_cast<double>(c.k) + 8) * (magnitude + 1) +
-                             2 * unit_roundoff(dtype) * std::fabs(expected) +
-                             1e-7 * unit_roundoff(dtype) / compute;
-        const double ratio = std::fabs(got - expected) / bound;
-        if (!(ratio <= worst_ratio)) worst_ratio = ratio;
       }
     }
   }
-  return worst_ratio;
-}
+
+  // The largest error over its bound: at most 1 for a right result.
+  double worst(DType dtype, Buffer& out) const {
+    const auto got = numbers(out, dtype);
+    double worst_ratio = 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+      const double ratio = std::fabs(got[i] - values[i]) / bounds[i];
+      if (!(ratio <= worst_ratio)) worst_ratio = ratio;
+    }
+    return worst_ratio;
+  }
+
+ private:
+  void add(const Case& c, DType dtype, double value, double magnitude) {
+    const double compute = dtype == DType::kF64 ? 1.2e-16 : 6e-8;
+    values.push_back(value);
+    bounds.push_back(compute * (static_cast<double>(c.k) + 8) * (magnitude + 1) +
+                     2 * unit_roundoff(dtype) * std::fabs(value) + 1e-7 * unit_roundoff(dtype) / compute);
+  }
+};
 
 void check_case(const Case& c, DType dtype) {
   std::mt19937 random(7);
@@ -130,9 +143,10 @@ void check_case(const Case& c, DType dtype) {
     return list;
   };
   const GemmParams params{c.activation, c.bias};
+  const Expected expected(c, dtype, a, b, bias);
   for_each_device([&] {
     run(kernels::gemm, 1, operands(one), params);
-    const double ratio = worst(c, dtype, one, a, b, bias);
+    const double ratio = expected.worst(dtype, one);
     if (!(ratio <= 1)) {
       throw Failure(__FILE__, __LINE__,
                     text("gemm %ld x %ldx%ldx%ld ta %d tb %d bias %d act %ld %s: error is %g of the bound",

@@ -1,4 +1,6 @@
-// Runs every TEST whose name contains the first argument (all without one) and prints `N passed, N failed`.
+// Runs every TEST whose name contains the first argument (all without one) and prints `N passed, N failed`,
+// and before it the tests that took long.
+#include <chrono>
 #include <cstring>
 
 #include "check.h"
@@ -8,6 +10,7 @@ int main(int argc, char** argv) {
   int passed = 0, failed = 0;
   for (const auto& test : hebb::testing::tests()) {
     if (!std::strstr(test.name, filter)) continue;
+    const auto began = std::chrono::steady_clock::now();
     try {
       test.body();
       ++passed;
@@ -18,6 +21,8 @@ int main(int argc, char** argv) {
       ++failed;
       std::printf("FAILED %s\n  threw something that is not a std::exception\n", test.name);
     }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    if (took.count() > 5) std::printf("  %s: %.0f s\n", test.name, took.count());
     std::fflush(stdout);
   }
   std::printf("%d passed, %d failed\n", passed, failed);

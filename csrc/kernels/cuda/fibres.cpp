@@ -57,6 +57,7 @@ struct Fibres::Stack {
   char* memory;
   void* pointer = nullptr;
   bool done = true;
+  bool rests = false;    // has come to the end of a body and can begin the next
   void* fake = nullptr;  // of the address sanitizer
 
   // The page below faults where a fibre needs more.
@@ -82,7 +83,6 @@ struct Fibres::Stack {
     *top = reinterpret_cast<void*>(entry);
     for (int i = 1; i <= 6; ++i) top[-i] = nullptr;
     pointer = top - 6;
-    done = false;
     fake = nullptr;
   }
 };
@@ -94,7 +94,11 @@ void Fibres::start(int count, Body body, void* argument) {
   while (stacks_.size() < static_cast<size_t>(count)) stacks_.push_back(std::make_unique<Stack>());
   body_ = body;
   argument_ = argument;
-  for (int i = 0; i < count; ++i) stacks_[static_cast<size_t>(i)]->prepare(&Fibres::enter);
+  for (int i = 0; i < count; ++i) {
+    Stack& stack = *stacks_[static_cast<size_t>(i)];
+    if (!stack.rests) stack.prepare(&Fibres::enter);
+    stack.rests = stack.done = false;
+  }
 }
 
 bool Fibres::done(int fibre) const { return stacks_[static_cast<size_t>(fibre)]->done; }
@@ -116,22 +120,24 @@ void Fibres::resume(int fibre) {
   running = outer;
 }
 
+// One fibre runs many bodies: under the address sanitizer a new one costs more than the body of most kernels.
 void Fibres::enter() {
   Fibres& self = *running;
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(nullptr, &self.caller_bottom_, &self.caller_size_);
 #endif
-  self.body_(self.argument_);
-  self.stacks_[static_cast<size_t>(self.current_)]->done = true;
-  self.switch_out(true);
+  for (;;) {
+    self.body_(self.argument_);
+    Stack& stack = *self.stacks_[static_cast<size_t>(self.current_)];
+    stack.done = stack.rests = true;
+    self.yield();
+  }
 }
 
-void Fibres::yield() { switch_out(false); }
-
-void Fibres::switch_out([[maybe_unused]] bool for_good) {
+void Fibres::yield() {
   Stack& stack = *stacks_[static_cast<size_t>(current_)];
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(for_good ? nullptr : &stack.fake, caller_bottom_, caller_size_);
+  __sanitizer_start_switch_fiber(&stack.fake, caller_bottom_, caller_size_);
 #endif
   hebb_switch_stack(&stack.pointer, caller_);
 #if defined(__SANITIZE_ADDRESS__)

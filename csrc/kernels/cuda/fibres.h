@@ -31,7 +31,6 @@ class Fibres {
  private:
   struct Stack;
   static void enter();
-  void switch_out(bool for_good);
 
   std::vector<std::unique_ptr<Stack>> stacks_;
   Body body_ = nullptr;

@@ -35,6 +35,7 @@ class Side {
   static constexpr int kHeld = kDepth / 2;
   static constexpr int kPitch = kExtent + kPad;
   static constexpr bool kIsAny = kLayout == Layout::kAny;
+  static constexpr int kBeyond = 1 << 30;  // what is left of k may be more than kDepth
 
  public:
   // Element [k, x] of the whole is data[k * along + x * across], x < extent; the panels begin at [k, first].
@@ -54,8 +55,7 @@ class Side {
     left_ = left > kExtent ? kExtent : static_cast<int>(left);
     from_ = data + (k + k_) * along + (first + x_) * across;
     to_ = k_ * kPitch + x_;
-    // Beyond every depth.
-    if (left_ <= 0) k_ = kDepth;
+    if (left_ <= 0) k_ = kBeyond;
   }
 
   // The next panel; where only `depth` < kDepth k are left, zeros follow.
