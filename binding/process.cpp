@@ -67,7 +67,7 @@ stream::Executor& Process::cuda_executor() {
   cuda_library_ = cuda::open_library(cuda::search_of_process());
   if (cuda_library_.api == nullptr)
     throw Error(ErrorKind::kDevice, "device", "no GPU: " + cuda_library_.reason);
-  ops::load_kernels(*cuda_library_.api);
+  ops::load_kernels(*cuda_library_.api, &cuda::CudaRuntime::run_program);
   cuda_executor_ = std::make_unique<stream::Executor>(std::make_unique<cuda::CudaRuntime>(cuda_library_));
   return *cuda_executor_;
 }

@@ -96,10 +96,10 @@ int load_ptx(const char* text, const char* entry, void** kernel) {
   static const auto load = driver_function<decltype(&cuModuleLoadData)>("cuModuleLoadData");
   static const auto find = driver_function<decltype(&cuModuleGetFunction)>("cuModuleGetFunction");
   if (load == nullptr || find == nullptr) return cudaErrorNotSupported;
-  auto* loaded = new PtxKernel;
-  CUresult status = load(&loaded->module, text);
-  if (status == CUDA_SUCCESS) status = find(&loaded->function, loaded->module, entry);
-  *kernel = loaded;
+  PtxKernel loaded;
+  CUresult status = load(&loaded.module, text);
+  if (status == CUDA_SUCCESS) status = find(&loaded.function, loaded.module, entry);
+  if (status == CUDA_SUCCESS) *kernel = new PtxKernel(loaded);
   // The numbers of CUresult and cudaError_t agree for what these two return.
   return static_cast<int>(status);
 }

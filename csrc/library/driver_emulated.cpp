@@ -2,13 +2,16 @@
 // it while a graph is captured. HEBB_CUDA_EMULATOR names the order of threads: forward (or 1), backward,
 // shuffled. HEBB_CUDA_EMULATOR_FAULT is a cudaError_t that stands for a machine where no device can be
 // opened.
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "kernels/cuda/emulator.h"
+#include "kernels/cuda/ptx_interpreter.h"
 #include "library/driver.h"
 
 namespace hebb::library {
@@ -18,7 +21,7 @@ namespace emulator = kernels::cuda::emulator;
 
 using Graph = std::vector<std::function<void()>>;
 
-constexpr int kInvalidValue = 1, kInvalidDevice = 101, kNotSupported = 801;
+constexpr int kInvalidValue = 1, kInvalidDevice = 101, kInvalidPtx = 218;
 constexpr size_t kAlignment = 256;
 constexpr uint64_t kMemory = uint64_t{4} << 30;
 
@@ -107,9 +110,32 @@ int destroy_graph(void* graph) {
   return stream::kCudaSuccess;
 }
 
-int load_ptx(const char*, const char*, void**) { return kNotSupported; }
-int launch_ptx(void*, int, int, void*, size_t, void*) { return kNotSupported; }
-int unload_ptx(void*) { return kNotSupported; }
+struct PtxKernel {
+  emulator::PtxModule module;
+  std::string entry;
+};
+
+int load_ptx(const char* text, const char* entry, void** kernel) {
+  try {
+    *kernel = new PtxKernel{emulator::PtxModule(text), entry};
+    return stream::kCudaSuccess;
+  } catch (const Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return kInvalidPtx;
+  }
+}
+int launch_ptx(void* kernel, int blocks, int threads, void* arguments, size_t bytes, void* queue) {
+  const auto* loaded = static_cast<PtxKernel*>(kernel);
+  const auto* first = static_cast<const char*>(arguments);
+  queue_of(queue)->put([=, order = queue_of(queue)->order, block = std::vector<char>(first, first + bytes)] {
+    loaded->module.run(loaded->entry, {.blocks = blocks, .threads = threads}, order, block.data(), bytes);
+  });
+  return stream::kCudaSuccess;
+}
+int unload_ptx(void* kernel) {
+  delete static_cast<PtxKernel*>(kernel);
+  return stream::kCudaSuccess;
+}
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include "kernels/copy.h"
 #include "kernels/fill.h"
 #include "kernels/fused.h"
+#include "kernels/ptx/fill.h"
 #include "kernels/slots.h"
 #include "ops/op.h"
 #include "ops/shape.h"
@@ -36,7 +37,7 @@ thread_local Environment* current_environment = nullptr;
 
 void load_kernels(stream::Isa isa) { kernels::fill(isa); }
 
-void load_kernels(const stream::CudaApi& api) {
+void load_kernels(const stream::CudaApi& api, stream::DeviceKernel run_program) {
   std::unordered_map<std::string_view, const stream::CudaKernel*> by_name;
   for (int i = 0; i < api.kernel_count; ++i) by_name.emplace(api.kernels[i].name, &api.kernels[i]);
   for (stream::Slot* slot : kernels::all_slots()) {
@@ -45,6 +46,8 @@ void load_kernels(const stream::CudaApi& api) {
     slot->cuda = found->second->run;
     slot->cuda_check = found->second->check;
   }
+  kernels::fused.cuda = run_program;
+  kernels::ptx::fill();
 }
 
 Environment::Environment(stream::Executor& executor, Allocator& allocator) {
@@ -94,6 +97,7 @@ stream::Optimiser Environment::optimiser(const stream::Tuning& tuning, Device de
     list = {{"dead", &passes::drop_dead},
             {"common", &passes::merge_common},
             {"rematerialised", &rematerialise},
+            {"fused", &fuse},
             {"in place", &passes::reuse_in_place}};
   }
   return [list](stream::Program& program, std::vector<stream::PassReport>* reports) {

@@ -15,8 +15,8 @@ namespace hebb::ops {
 
 // Fills the kernel slots for one instruction set. Once per process, before the first environment.
 void load_kernels(stream::Isa isa);
-// The same for those of a CUDA library.
-void load_kernels(const stream::CudaApi& api);
+// The same for those of a CUDA library; commands that are their tile program are run by `run_program`.
+void load_kernels(const stream::CudaApi& api, stream::DeviceKernel run_program);
 
 class Environment {
  public:

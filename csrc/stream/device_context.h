@@ -28,7 +28,7 @@ struct DeviceContext {
   // Device memory that is the command's until its last grid has run, at most one piece each; 256-byte
   // aligned. Null where there is none: the kernel then launches nothing, and the command fails.
   void* (*scratch)(DeviceContext& context, size_t bytes) = nullptr;
-  void* owner = nullptr;  // of the scratch memory
+  void* owner = nullptr;  // the CudaRuntime; in the library it means nothing
 };
 
 using DeviceKernel = void (*)(const Command& command, DeviceContext& context);

@@ -34,7 +34,8 @@ CudaRuntime::CudaRuntime(const Library& library)
     : Runtime(Device::kCuda),
       library_(library),
       api_(*library.api),
-      waits_(std::getenv("HEBB_CUDA_SYNC") != nullptr) {
+      waits_(std::getenv("HEBB_CUDA_SYNC") != nullptr),
+      programs_(api_) {
   context_.multiprocessors = library.info.multiprocessors;
   context_.scratch = &scratch;
   context_.owner = this;
@@ -49,6 +50,10 @@ CudaRuntime::~CudaRuntime() {
   api_.release_host(context_.fault);
   if (scratch_ != nullptr) api_.release(scratch_);
   api_.destroy_queue(context_.queue);
+}
+
+void CudaRuntime::run_program(const stream::Command& command, stream::DeviceContext& context) {
+  static_cast<CudaRuntime*>(context.owner)->programs_.run(command, context);
 }
 
 void CudaRuntime::start() {

@@ -6,6 +6,7 @@
 
 #include "device/caching_allocator.h"
 #include "device/cuda/library.h"
+#include "device/cuda/programs.h"
 #include "stream/runtime.h"
 
 namespace hebb::cuda {
@@ -20,6 +21,9 @@ class CudaRuntime : public stream::Runtime {
  public:
   explicit CudaRuntime(const Library& library);
   ~CudaRuntime() override;
+
+  // The kernel of slots whose commands are their tile program: it is written for each class of them.
+  static void run_program(const stream::Command& command, stream::DeviceContext& context);
 
   bool has_kernel(const stream::Slot& slot) const override { return slot.cuda != nullptr; }
   bool has_check(const stream::Slot& slot) const override { return slot.cuda_check != nullptr; }
@@ -47,6 +51,7 @@ class CudaRuntime : public stream::Runtime {
   bool waits_;  // HEBB_CUDA_SYNC: after every command, to find the one that fails
   std::string death_;
   stream::DeviceContext context_;
+  Programs programs_;
   void* scratch_ = nullptr;
   size_t scratch_bytes_ = 0;
   bool captures_ = false;

@@ -3,6 +3,8 @@
 // grid joins those.
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/reduce_join.h"
 #include "kernels/cuda/reduce_ops.h"
@@ -147,8 +149,13 @@ HEBB_DEVICE typename Op::Wide join_column(const Reduction<Op, T>& r, int64_t col
   return total;
 }
 
+// Values beside their places need more registers than a quarter of a multiprocessor's threads may have.
+template <class Op>
+constexpr int kColumnBlocks = std::is_arithmetic_v<typename Op::Wide> ? 4 : 3;
+
 template <class Op, class T>
-HEBB_KERNEL HEBB_BOUNDS(kReduceThreads, 4) void reduce_columns(Reduction<Op, T> r, ColumnPlan plan) {
+HEBB_KERNEL HEBB_BOUNDS(kReduceThreads, (kColumnBlocks<Op>)) void reduce_columns(Reduction<Op, T> r,
+                                                                                 ColumnPlan plan) {
   const int64_t columns = r.extents.outer * r.extents.inner;
   for (int64_t item = hw::block(); item < plan.tiles * plan.parts; item += hw::blocks()) {
     const int64_t part = item / plan.tiles, first = part * plan.part;
