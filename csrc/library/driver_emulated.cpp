@@ -128,7 +128,7 @@ int launch_ptx(void* kernel, int blocks, int threads, void* arguments, size_t by
   const auto* loaded = static_cast<PtxKernel*>(kernel);
   const auto* first = static_cast<const char*>(arguments);
   queue_of(queue)->put([=, order = queue_of(queue)->order, block = std::vector<char>(first, first + bytes)] {
-    loaded->module.run(loaded->entry, {.blocks = blocks, .threads = threads}, order, block.data(), bytes);
+    loaded->module.run(loaded->entry, {.threads = threads, .blocks = blocks}, order, block.data(), bytes);
   });
   return stream::kCudaSuccess;
 }

@@ -3,8 +3,6 @@
 // grid joins those.
 #pragma once
 
-#include <type_traits>
-
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/reduce_join.h"
 #include "kernels/cuda/reduce_ops.h"
@@ -149,9 +147,10 @@ HEBB_DEVICE typename Op::Wide join_column(const Reduction<Op, T>& r, int64_t col
   return total;
 }
 
-// Values beside their places need more registers than a quarter of a multiprocessor's threads may have.
+// Doubles, and values beside their places, need more registers than a quarter of a multiprocessor's threads
+// may have.
 template <class Op>
-constexpr int kColumnBlocks = std::is_arithmetic_v<typename Op::Wide> ? 4 : 3;
+constexpr int kColumnBlocks = sizeof(typename Op::Wide) > 4 ? 3 : 4;
 
 template <class Op, class T>
 HEBB_KERNEL HEBB_BOUNDS(kReduceThreads, (kColumnBlocks<Op>)) void reduce_columns(Reduction<Op, T> r,
