@@ -2,7 +2,7 @@
 import { runProgram } from '../reliability/run-program';
 
 const names = ['softmax', 'softmaxCompiled', 'mlp', 'mlpCompiled'] as const;
-type Losses = Record<(typeof names)[number], number[]> & { device: string; cudaBytes: number };
+type Losses = Record<(typeof names)[number], number[]> & { device: string; cudaBytes: number; fused: number };
 
 async function lossesOn(device: string, order = '1'): Promise<Losses> {
   const env = device === 'cuda' ? { HEBB_DEVICE: 'cuda', HEBB_CUDA_EMULATOR: order } : {};
@@ -18,6 +18,7 @@ test('a softmax regression and an MLP train alike on both devices, eager and com
     const onCuda = await lossesOn('cuda', order);
     expect(onCuda.device).toBe('cuda');
     expect(onCuda.cudaBytes).toBeGreaterThan(0);
+    expect(onCuda.fused).toBeGreaterThan(0);
     for (const name of names) {
       expect(onCuda[name]).toHaveLength(50);
       onCuda[name].forEach((loss, i) => expect(Math.abs(loss - (onCpu[name][i] ?? NaN))).toBeLessThan(1e-5));

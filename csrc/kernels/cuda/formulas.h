@@ -1,11 +1,13 @@
-// The vocabulary of functors.h for single numbers, and the formulas in it. Functions are those of libm on the
-// emulator and of CUDA's own on a device: they differ in the last bits, and nowhere else.
+// The vocabulary of functors.h for single numbers, and the formulas in it. Functions of f32 are those of the
+// CPU; of f64, libm's on the emulator and CUDA's own on a device, which differ in the last bits.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
+#include "core/dtype.h"
 #include "core/inline.h"
+#include "kernels/cuda/hw.h"
 
 namespace hebb::kernels::cuda {
 namespace {
@@ -50,29 +52,62 @@ HEBB_INLINE T min(T a, T b) {
   return a != a || a < b ? a : b;
 }
 
-#define HEBB_FUNCTION(name, of_float, of_double)            \
-  HEBB_INLINE float name(float x) { return ::of_float(x); } \
-  HEBB_INLINE double name(double x) { return ::of_double(x); }
-HEBB_FUNCTION(abs, fabsf, fabs)
-HEBB_FUNCTION(floor, floorf, floor)
-HEBB_FUNCTION(ceil, ceilf, ceil)
-HEBB_FUNCTION(round, rintf, rint)  // half to even
-HEBB_FUNCTION(sqrt, sqrtf, sqrt)
-HEBB_FUNCTION(exp, expf, exp)
-HEBB_FUNCTION(expm1, expm1f, expm1)
-HEBB_FUNCTION(log, logf, log)
-HEBB_FUNCTION(log1p, log1pf, log1p)
-HEBB_FUNCTION(sin, sinf, sin)
-HEBB_FUNCTION(cos, cosf, cos)
-HEBB_FUNCTION(tanh, tanhf, tanh)
-HEBB_FUNCTION(erf, erff, erf)
+HEBB_INLINE float fast_max(float a, float b) { return a > b ? a : b; }
+HEBB_INLINE float fast_min(float a, float b) { return a < b ? a : b; }
+
+HEBB_INLINE float abs(float x) { return ::fabsf(x); }
+HEBB_INLINE float floor(float x) { return ::floorf(x); }
+HEBB_INLINE float ceil(float x) { return ::ceilf(x); }
+HEBB_INLINE float round(float x) { return ::rintf(x); }  // half to even
+HEBB_INLINE float sqrt(float x) { return ::sqrtf(x); }
+HEBB_INLINE float copysign(float a, float b) { return ::copysignf(a, b); }
+HEBB_INLINE float fma(float a, float b, float c) { return hw::fma(a, b, c); }
+HEBB_INLINE float fnma(float a, float b, float c) { return hw::fma(-a, b, c); }
+HEBB_INLINE int32_t to_bits(float x) { return static_cast<int32_t>(float_bits(x)); }
+template <class T>
+HEBB_INLINE T from_bits(int32_t bits) {
+  return bits_float(static_cast<uint32_t>(bits));
+}
+HEBB_INLINE int32_t trunc_int(float x) { return static_cast<int32_t>(x); }
+HEBB_INLINE int32_t round_int(float x) { return static_cast<int32_t>(::rintf(x)); }
+HEBB_INLINE float to_float(int32_t x) { return static_cast<float>(x); }
+
+using Real = float;
+using Whole = int32_t;
+
+}  // namespace
+}  // namespace hebb::kernels::cuda
+
+#include "kernels/elementary.h"
+
+namespace hebb::kernels::cuda {
+namespace {
+
+HEBB_INLINE float sin(float x) { return ::fabsf(x) <= kTrigLimit ? near_sin(x) : ::sinf(x); }
+HEBB_INLINE float cos(float x) { return ::fabsf(x) <= kTrigLimit ? near_cos(x) : ::cosf(x); }
+HEBB_INLINE float pow(float x, float y) { return static_cast<float>(::pow(double{x}, double{y})); }
+
+#define HEBB_FUNCTION(name) \
+  HEBB_INLINE double name(double x) { return ::name(x); }
+HEBB_FUNCTION(floor)
+HEBB_FUNCTION(ceil)
+HEBB_FUNCTION(sqrt)
+HEBB_FUNCTION(exp)
+HEBB_FUNCTION(expm1)
+HEBB_FUNCTION(log)
+HEBB_FUNCTION(log1p)
+HEBB_FUNCTION(sin)
+HEBB_FUNCTION(cos)
+HEBB_FUNCTION(tanh)
+HEBB_FUNCTION(erf)
 #undef HEBB_FUNCTION
+HEBB_INLINE double abs(double x) { return ::fabs(x); }
+HEBB_INLINE double round(double x) { return ::rint(x); }
+HEBB_INLINE double pow(double x, double y) { return ::pow(x, y); }
 
 HEBB_INLINE Int32 abs(Int32 x) { return max(x, -x); }
 HEBB_INLINE Int64 abs(Int64 x) { return max(x, -x); }
 
-HEBB_INLINE float pow(float x, float y) { return ::powf(x, y); }
-HEBB_INLINE double pow(double x, double y) { return ::pow(x, y); }
 // By squaring. A negative exponent truncates: 0, except for bases 1 and -1 (and 0, where it is 0 too).
 template <class I, class U>
 HEBB_INLINE Wrapping<I, U> pow(Wrapping<I, U> x, Wrapping<I, U> y) {
@@ -91,14 +126,6 @@ HEBB_INLINE T sigmoid(T x) {
   return T(1) / (T(1) + exp(-x));
 }
 
-// What the normal distribution has below x, and exp(-x^2 / 2).
-template <class T>
-struct NormalParts {
-  T below, hump;
-};
-HEBB_INLINE NormalParts<float> normal_parts(float x) {
-  return {0.5f * ::erfcf(x * -0.70710678f), ::expf(-0.5f * x * x)};
-}
 HEBB_INLINE NormalParts<double> normal_parts(double x) {
   return {0.5 * ::erfc(x * -0.7071067811865476), ::exp(-0.5 * x * x)};
 }

@@ -47,6 +47,9 @@ function mlp(): Trained {
   };
 }
 
+// Commands of compiled steps that are several element-wise ones.
+let fused = 0;
+
 async function losses(make: () => Trained, compiled: boolean): Promise<number[]> {
   seed(3);
   const { forward, optimizer } = make();
@@ -59,14 +62,14 @@ async function losses(make: () => Trained, compiled: boolean): Promise<number[]>
     optimizer.step();
     return loss;
   };
-  const run = compiled
-    ? compile(step)
-    : async (a: Tensor, b: Tensor): Promise<Tensor> => scope(() => step(a, b));
+  const whole = compiled ? compile(step) : undefined;
+  const run = whole ?? (async (a: Tensor, b: Tensor): Promise<Tensor> => scope(() => step(a, b)));
   const found: number[] = [];
   for (let i = 0; i < steps; i++) {
     using loss = await run(x, target);
     found.push(await loss.item());
   }
+  fused += whole?.explain().at(-1)?.text.match(/fused/g)?.length ?? 0;
   return found;
 }
 
@@ -78,6 +81,7 @@ async function main(): Promise<void> {
     mlp: await losses(mlp, false),
     mlpCompiled: await losses(mlp, true),
     cudaBytes: memory().cuda?.peakBytes ?? 0,
+    fused,
   };
   process.stdout.write(JSON.stringify(found));
 }
