@@ -13,6 +13,8 @@ const build = path.resolve(
   words.find(word => !word.startsWith('--') && word !== only) ?? 'build-tests',
 );
 const kernels = 'csrc/kernels/cuda';
+// Seconds that the tests of one mutation may take.
+const limit = 300;
 
 const linkCommand = readFileSync(path.join(build, 'CMakeFiles/hebb_tests.dir/link.txt'), 'utf8').trim();
 
@@ -59,7 +61,8 @@ async function survives(mutation) {
     const command = linkCommand.replace(own, object).replace(/-o \S+/, `-o ${program}`);
     const linked = await run('sh', ['-c', command], { cwd: build });
     if (linked.code !== 0) return `does not link:\n${linked.output}`;
-    const tested = await run('timeout', ['300', program, mutation.test]);
+    const tested = await run('timeout', [String(limit), program, mutation.test]);
+    if (tested.code === 124) return `the tests "${mutation.test}" take more than ${limit} s`;
     return tested.code === 0 ? `the tests "${mutation.test}" still pass` : '';
   } catch (error) {
     return error.message;
