@@ -65,19 +65,16 @@ void Environment::watch_faults(stream::Stream& stream) {
 }
 
 std::optional<Error> Environment::take_fault(uint32_t count) {
-  for (const Device device : {Device::kCpu, Device::kCuda}) {
-    stream::Stream* stream = ops_->stream_of(device);
-    if (stream == nullptr) continue;
-    if (auto fault = stream->take_fault(count)) return fault;
-  }
-  return std::nullopt;
+  std::optional<Error> taken;
+  ops_->each_stream([&](stream::Stream& stream) {
+    if (!taken) taken = stream.take_fault(count);
+  });
+  return taken;
 }
 
 uint32_t Environment::fault_count() {
   uint32_t most = 0;
-  for (const Device device : {Device::kCpu, Device::kCuda}) {
-    if (stream::Stream* stream = ops_->stream_of(device)) most = std::max(most, stream->fault_count());
-  }
+  ops_->each_stream([&](stream::Stream& stream) { most = std::max(most, stream.fault_count()); });
   return most;
 }
 

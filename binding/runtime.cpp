@@ -125,17 +125,14 @@ Napi::Value flush(const Napi::CallbackInfo& info) {
     environment.expect();
     // The last device to get there tells.
     auto open = std::make_shared<std::atomic<int>>(0);
-    stream::Stream* streams[] = {environment.ops().stream_of(Device::kCpu),
-                                 environment.ops().stream_of(Device::kCuda)};
-    for (const auto* stream : streams) *open += stream != nullptr;
-    for (auto* stream : streams) {
-      if (stream == nullptr) continue;
-      stream->then(
+    environment.ops().each_stream([&](stream::Stream&) { ++*open; });
+    environment.ops().each_stream([&](stream::Stream& stream) {
+      stream.then(
           [&environment, completion, open](const Error*) {
             if (open->fetch_sub(1) == 1) environment.complete(std::move(*completion));
           },
           nullptr);
-    }
+    });
     return environment.env().Undefined();
   });
 }

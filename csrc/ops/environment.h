@@ -31,6 +31,12 @@ class Environment {
   stream::Stream& stream() { return *stream_; }
   // That of a device, null where it has not been opened.
   stream::Stream* stream_of(Device device) { return streams_[index(device)].get(); }
+  // f(stream) for every device that has been opened.
+  template <class F>
+  void each_stream(F&& f) {
+    for (const auto& stream : streams_)
+      if (stream) f(*stream);
+  }
   // Who opens a device that is asked for the first time, by add_device, or throws Error(kDevice).
   void set_opener(std::function<void()> opener) { opener_ = std::move(opener); }
   void add_device(stream::Executor& executor, Allocator& allocator);

@@ -3,6 +3,7 @@
 #include "kernels/reduce.h"
 
 #include "kernels/cpu/reduce_core.h"
+#include "kernels/limits.h"
 #include "stream/context.h"
 
 namespace hebb::kernels::HEBB_ISA {
@@ -36,20 +37,6 @@ struct SquareDeviation : Sum<C> {
 template <class C>
 struct Deviation : Sum<C> {
   HEBB_INLINE static C lift(C x, C center) { return x - center; }
-};
-
-template <class T>
-struct Limits {
-  static constexpr T kLowest = -static_cast<T>(__builtin_inff());
-  static constexpr T kHighest = static_cast<T>(__builtin_inff());
-};
-template <>
-struct Limits<int32_t> {
-  static constexpr int32_t kLowest = INT32_MIN, kHighest = INT32_MAX;
-};
-template <>
-struct Limits<int64_t> {
-  static constexpr int64_t kLowest = INT64_MIN, kHighest = INT64_MAX;
 };
 
 // The larger of two elements, and a NaN where either is one: b is taken where it is NaN. Two selections of

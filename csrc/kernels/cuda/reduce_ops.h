@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/cuda/access.h"
+#include "kernels/limits.h"
 
 namespace hebb::kernels::cuda {
 namespace {
@@ -66,20 +67,6 @@ struct Sums {
       store(static_cast<char*>(y.data), y.dtype, i, static_cast<C>(value));
     }
   }
-};
-
-template <class T>
-struct Limits {
-  static constexpr T kLowest = -static_cast<T>(__builtin_inff());
-  static constexpr T kHighest = static_cast<T>(__builtin_inff());
-};
-template <>
-struct Limits<int32_t> {
-  static constexpr int32_t kLowest = INT32_MIN, kHighest = INT32_MAX;
-};
-template <>
-struct Limits<int64_t> {
-  static constexpr int64_t kLowest = INT64_MIN, kHighest = INT64_MAX;
 };
 
 // The largest or smallest element and its place: a NaN wins, then the first of equal ones.
