@@ -15,11 +15,7 @@ namespace {
 template <int N>
 HEBB_INLINE Real polynomial(Real x, const float (&c)[N]) {
   Real sum(c[N - 1]);
-#if defined(__CUDACC__)
-#pragma unroll
-#else
 #pragma GCC unroll 16
-#endif
   for (int i = N - 2; i >= 0; --i) sum = fma(sum, x, Real(c[i]));
   return sum;
 }

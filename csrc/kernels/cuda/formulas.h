@@ -78,7 +78,14 @@ using Whole = int32_t;
 }  // namespace
 }  // namespace hebb::kernels::cuda
 
+// nvcc unrolls short loops unasked, and does not know how g++ is told to.
+#if defined(__CUDACC__)
+#pragma nv_diag_suppress 1675
+#endif
 #include "kernels/elementary.h"
+#if defined(__CUDACC__)
+#pragma nv_diag_default 1675
+#endif
 
 namespace hebb::kernels::cuda {
 namespace {
