@@ -5,7 +5,6 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { factsOf } from './cubins/facts.mjs';
-import { releaseOf } from './cubins/fatbin.mjs';
 import { promises } from './cubins/promises.mjs';
 import { differences, missingTargets, recorded } from './cubins/resources.mjs';
 import { idlePromises, problemsOfAll } from './cubins/verdicts.mjs';
@@ -48,8 +47,11 @@ function main() {
     console.log(`check-cubins: ${file} is not there; build the CUDA library first`);
     return 1;
   }
-  const bytes = readFileSync(file);
-  const facts = factsOf(bytes);
+  if (values.update && !whole) {
+    console.log('check-cubins: --update takes the whole library, not one file of it');
+    return 1;
+  }
+  const { facts, release } = factsOf(readFileSync(file));
   if (values.list !== undefined) {
     list(facts, values.list);
     return 0;
@@ -61,7 +63,6 @@ function main() {
     ...problemsOfAll(facts, promises),
   ];
   printAll(broken);
-  const release = releaseOf(bytes);
   if (values.update) writeFileSync(record, recorded(facts, release));
   const changed = values.update ? 0 : checkResources(facts, release, whole);
   const count = [...facts.values()].reduce((sum, kernels) => sum + kernels.length, 0);
@@ -69,4 +70,9 @@ function main() {
   return broken.length + changed > 0 ? 1 : 0;
 }
 
-process.exitCode = main();
+try {
+  process.exitCode = main();
+} catch (error) {
+  console.log(error.message);
+  process.exitCode = 1;
+}

@@ -1,6 +1,6 @@
 // What a library's kernels are in machine code: one record for each kernel and architecture.
 import { calibrate } from './calibration.mjs';
-import { imagesOf } from './fatbin.mjs';
+import { imagesOf, releaseOf } from './fatbin.mjs';
 import { kernelsOf } from './kernels.mjs';
 import { shortNames, written } from './names.mjs';
 import { byOpcode, histogram } from './sass.mjs';
@@ -19,9 +19,11 @@ function countsOf(code, { opcodes, meaning }) {
   return counts;
 }
 
-/** Facts of every kernel of a library or an object file, by architecture: arch to a list. */
+/** Of a library or an object file: facts of its kernels, by architecture a list, and the release of the compiler. */
 export function factsOf(file) {
-  const images = imagesOf(file).map(({ arch, code }) => ({ arch, kernels: kernelsOf(code) }));
+  const found = imagesOf(file);
+  if (found.length === 0) throw new Error('cubins: the file has no machine code for devices');
+  const images = found.map(({ arch, code }) => ({ arch, kernels: kernelsOf(code) }));
   const names = shortNames([
     ...new Set(images.flatMap(({ kernels }) => kernels.map(({ symbol }) => symbol))),
   ]);
@@ -39,5 +41,5 @@ export function factsOf(file) {
     }));
     facts.set(arch, [...(facts.get(arch) ?? []), ...list]);
   }
-  return facts;
+  return { facts, release: releaseOf(found[0].code) };
 }

@@ -37,7 +37,7 @@ function imageAt(bytes, at) {
   return { next, image: { arch: `${digits}${flags & onlyHere ? 'a' : ''}`, code } };
 }
 
-/** The cubins of a library, an object file or a cubin of that name: `{ arch, code }`. */
+/** The cubins of a library or an object file: `{ arch, code }`. */
 export function imagesOf(file) {
   const section = sectionsOf(file).find(({ name }) => name === '.nv_fatbin');
   if (section === undefined) throw new Error('cubins: the file has no section .nv_fatbin');
@@ -59,9 +59,8 @@ export function imagesOf(file) {
   return images;
 }
 
-/** The release of the compiler that made the cubins, as 13.0.88. */
-export function releaseOf(file) {
-  const [image] = imagesOf(file);
-  const note = sectionsOf(image.code).find(({ name }) => name === '.note.nv.tkinfo');
+/** The release of the compiler that made a cubin, as 13.0.88. */
+export function releaseOf(cubin) {
+  const note = sectionsOf(cubin).find(({ name }) => name === '.note.nv.tkinfo');
   return /\bV(\d+\.\d+\.\d+)/.exec(note?.bytes.toString('latin1') ?? '')?.[1] ?? 'unknown';
 }

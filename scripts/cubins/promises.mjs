@@ -1,6 +1,6 @@
 // What the machine code of each kernel promises, by family and by the arguments of its template:
 //   loads, stores   at least so many of 128 bits in global memory, sharedLoads in shared memory
-//   ffma, dfma      fused multiplications and additions: none, or at least so many; not given: CUDA's library has them
+//   ffma, dfma      fused multiplications and additions: at least so many, or at most; not given where CUDA's library has them
 //   divides         whether it may divide by 64 bits, which takes a hundred instructions; the trip count of a loop that the
 //                   compiler unrolls is such a division
 //   local           why it may use local memory
@@ -15,7 +15,7 @@ const sizes = {
   'unsigned short': 2,
 };
 const divides = true;
-const none = 'none';
+const none = { most: 0 };
 const unfused = { ffma: none, dfma: none };
 
 /** Bytes of a type, in words of 128 bits where there are so many of it. */
@@ -60,8 +60,9 @@ const elementwise = {
 
 // Loads of a turn: kTurnWords in reduce_grid.h.
 const turnWords = type => Math.min(sizeOf(type), 4);
-// Squares are added up apart; only the mean divides, in f64.
-const sums = ([op]) => (op.startsWith('Sums') ? { ffma: none } : unfused);
+// Squares are added up apart, and of floats the mean is a division: nothing else may be fused.
+const division = { ffma: { most: 1 }, dfma: { most: 17 } };
+const sums = ([op]) => (/^Sums<(float|double)/.test(op) ? division : unfused);
 const reduce = {
   reduce_short_rows: ([op, type]) => ({ loads: turnWords(type), ...sums([op]) }),
   reduce_long_rows: ([op, type]) => ({ loads: turnWords(type), ...sums([op]), divides }),

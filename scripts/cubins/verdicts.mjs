@@ -1,10 +1,11 @@
 // Holds kernels against what they promise.
 const registers = 255;
 
-/** How a number of instructions misses its promise, or nothing. */
+/** How a number of instructions misses its promise, which is the least, or `{ most }`. */
 function missed(name, count, promise) {
-  if (promise === 'none') return count === 0 ? [] : [`${count} ${name}, none promised`];
-  return count >= (promise ?? 0) ? [] : [`${count} ${name}, ${promise} promised`];
+  const { least = 0, most = Infinity } = typeof promise === 'number' ? { least: promise } : (promise ?? {});
+  if (count < least) return [`${count} ${name}, ${least} promised`];
+  return count > most ? [`${count} ${name}, at most ${most} promised`] : [];
 }
 
 /** What is wrong with the code of one kernel, in words. */

@@ -131,9 +131,9 @@ test('a broken promise is told in words', () => {
   const counts = { 'LDG.128': 0, 'STG.128': 2, 'LDS.128': 0, FFMA: 3, DFMA: 0, LDL: 1, STL: 2 };
   const facts = { counts, local: 16, helpers: ['div_u64', 'rcp_rn_f32_slowpath'], registers: 40 };
   const verdict = (promise: object): unknown => call('cubins/verdicts.mjs', 'problemsOf', facts, promise);
-  expect(verdict({ loads: 1, stores: 2, ffma: 'none', dfma: 'none' })).toEqual([
+  expect(verdict({ loads: 1, stores: 2, ffma: { most: 2 }, dfma: { most: 0 } })).toEqual([
     '0 loads of 128 bits, 1 promised',
-    '3 FFMA, none promised',
+    '3 FFMA, at most 2 promised',
     '3 accesses to local memory (16 bytes)',
     'divisions by 64 bits: div_u64',
   ]);
