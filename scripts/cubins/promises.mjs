@@ -63,11 +63,13 @@ const turnWords = type => Math.min(sizeOf(type), 4);
 // Squares are added up apart, and of floats the mean is a division: nothing else may be fused.
 const division = { ffma: { most: 1 }, dfma: { most: 17 } };
 const sums = ([op]) => (/^Sums<(float|double)/.test(op) ? division : unfused);
-const reduce = {
+const slices = {
   reduce_short_rows: ([op, type]) => ({ loads: turnWords(type), ...sums([op]) }),
   reduce_long_rows: ([op, type]) => ({ loads: turnWords(type), ...sums([op]), divides }),
   reduce_columns: list => ({ ...sums(list), divides }),
   join_parts: list => ({ ...sums(list), divides }),
+};
+const scans = {
   scan_rows: () => ({ ...unfused, divides }),
   scan_columns: () => ({ ...unfused, divides }),
 };
@@ -147,11 +149,11 @@ const guards = {
 export const promises = {
   copy,
   elementwise,
-  extreme: reduce,
+  extreme: slices,
   gemm,
   index: { ...index, ...guards },
   optimizer,
   random,
-  reduce,
+  reduce: { ...slices, ...scans },
   softmax: { ...softmax, ...guards },
 };
