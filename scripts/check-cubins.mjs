@@ -1,6 +1,6 @@
-// Looks at the machine code of the CUDA library: what each kernel promises in cubins/promises.mjs, and what it takes by the record
-// in cubins/resources.txt. `check-cubins.mjs [FILE] [--update] [--list ARCH]`: a library or an object file instead of the library
-// of build-cuda; renew the record; print what there is for an architecture.
+// Looks at the machine code of the CUDA library: what each kernel promises in cubins/promises.mjs, and what
+// it takes by the record in cubins/resources.txt. `check-cubins.mjs [FILE] [--update] [--list ARCH]`: a library
+// or an object file instead of the library of build-cuda; renew the record; print what an architecture has.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';

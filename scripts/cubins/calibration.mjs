@@ -1,11 +1,12 @@
-// Learns opcodes and widths of an architecture from kernels that ptxas assembles here: one that has an instruction once, one
-// that has it nine times, and what there is eight times more of in the second.
+// Learns opcodes and widths of an architecture from kernels that ptxas assembles here: one that has an
+// instruction once, one that has it nine times, and what there is eight times more of in the second.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { codeOfKernels } from './kernels.mjs';
 import { byOpcode, histogram } from './sass.mjs';
+import { findProgram } from '../toolchain.mjs';
 
 // Eight more leave the padding behind the code as it was.
 const few = 1;
@@ -35,7 +36,7 @@ function loads(name, space, place) {
   });
 }
 
-// Name, bits where it has a width, and text by its turn; what a text needs besides has been learnt before it.
+// Name, bits where it has a width, and text by its turn; what a text needs besides is learnt before it.
 export const probes = [
   ...stores('STG', 'global', '%place'),
   ...stores('STS', 'shared', 'memory'),
@@ -73,15 +74,16 @@ ${body}
 }
 
 /** The text of all probes, for sm_75 and what comes after it. */
-export function probeText() {
+function probeText() {
   const entries = probes.flatMap(([, , text], i) => [
     entry(`few_${i}`, text, few),
     entry(`many_${i}`, text, many),
   ]);
-  return `.version 8.0\n.target sm_75\n.address_size 64\n.shared .align 16 .b8 memory[64];\n${entries.join('')}`;
+  const begin = '.version 8.0\n.target sm_75\n.address_size 64\n.shared .align 16 .b8 memory[64];\n';
+  return begin + entries.join('');
 }
 
-/** What the second code has eight times more of, but for what is known; an error where that is not one thing. */
+/** What the second code has eight times more of, but for what is known; it is one thing. */
 function gained(before, after, what, known = []) {
   const isMore = ([key, count]) => count - (before.get(key) ?? 0) === many - few && !known.includes(key);
   const more = [...after].filter(isMore);
@@ -119,7 +121,8 @@ export function calibrate(arch) {
   try {
     const [text, cubin] = ['probes.ptx', 'probes.cubin'].map(name => path.join(folder, name));
     writeFileSync(text, probeText());
-    const { status, stderr, error } = spawnSync('ptxas', [`-arch=sm_${arch}`, text, '-o', cubin], {
+    const assembler = findProgram('ptxas') ?? '/usr/local/cuda/bin/ptxas';
+    const { status, stderr, error } = spawnSync(assembler, [`-arch=sm_${arch}`, text, '-o', cubin], {
       encoding: 'utf8',
     });
     if (error) throw new Error(`cubins: ptxas, which comes with nvcc, not found: ${error.message}`);

@@ -19,7 +19,7 @@ function countsOf(code, { opcodes, meaning }) {
   return counts;
 }
 
-/** Of a library or an object file: facts of its kernels, by architecture a list, and the release of the compiler. */
+/** Of a library or an object file: facts of its kernels, a list by architecture, and nvcc's release. */
 export function factsOf(file) {
   const found = imagesOf(file);
   if (found.length === 0) throw new Error('cubins: the file has no machine code for devices');

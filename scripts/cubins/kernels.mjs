@@ -1,4 +1,5 @@
-// The kernels of a cubin: their code, what they take of a multiprocessor, and which functions of the compiler they call.
+// The kernels of a cubin: their code, what they take of a multiprocessor, and which functions of the compiler
+// they call.
 import { sectionsOf, symbolsOf } from './elf.mjs';
 
 const textPrefix = '.text.';
@@ -12,7 +13,7 @@ export function codeOfKernels(cubin) {
   return new Map(texts.map(({ name, bytes }) => [name.slice(textPrefix.length), bytes]));
 }
 
-/** Values of an attribute by the number of the function's symbol. Entries: format, attribute, bytes; then those bytes. */
+/** Values of an attribute by the number of the function's symbol. An entry: format, attribute, size, bytes. */
 function attributes(info, wanted) {
   const found = new Map();
   const hasPayload = 4;
@@ -25,7 +26,7 @@ function attributes(info, wanted) {
   return found;
 }
 
-/** Names of functions that the compiler put beside the kernels, as `div_u64`, by the section that each is in. */
+/** Names of functions that the compiler put beside kernels, as `div_u64`, by the section that each is in. */
 function helpers(symbols, sections) {
   const found = new Map();
   for (const { name, type, section } of symbols) {

@@ -1,8 +1,9 @@
 // What the machine code of each kernel promises, by family and by the arguments of its template:
 //   loads, stores   at least so many of 128 bits in global memory, sharedLoads in shared memory
-//   ffma, dfma      fused multiplications and additions: at least so many, or at most; not given where CUDA's library has them
-//   divides         whether it may divide by 64 bits, which takes a hundred instructions; the trip count of a loop that the
-//                   compiler unrolls is such a division
+//   ffma, dfma      fused multiplications and additions: at least so many, or at most; not given where CUDA's
+//                   library has them
+//   divides         whether it may divide by 64 bits, which takes a hundred instructions; the trip count of a
+//                   loop that the compiler unrolls is such a division
 //   local           why it may use local memory
 const sizes = {
   float: 4,
@@ -28,8 +29,8 @@ const wordsOf = (type, count) => Math.floor((sizeOf(type) * count) / 16);
 // Formulas with a division, a root or a function of CUDA's library.
 const fused = new Set(
   (
-    'Cos Div Elu EluGrad Erf Exp Expm1 Gelu GeluGrad GeluTanh GeluTanhGrad Log Log1p Pow Reciprocal Rsqrt Sigmoid Silu ' +
-    'SiluGrad Sin Softplus Sqrt Tanh'
+    'Cos Div Elu EluGrad Erf Exp Expm1 Gelu GeluGrad GeluTanh GeluTanhGrad Log Log1p Pow Reciprocal ' +
+    'Rsqrt Sigmoid Silu SiluGrad Sin Softplus Sqrt Tanh'
   ).split(' '),
 );
 const exact = formula => (fused.has(formula) ? {} : unfused);
@@ -74,7 +75,7 @@ const scans = {
   scan_columns: () => ({ ...unfused, divides }),
 };
 
-/** Of a turn of k, by kRows, kColumns and kDepth of gemm_tile.h; a panel is loaded before the loop and in it. */
+/** By kRows, kColumns and kDepth of gemm_tile.h, of a turn; panels are loaded before the loop and in it. */
 function tileOf(shape) {
   const [, , rows, depth] = /<(.+)>/.exec(shape)[1].split(',').map(Number);
   const columns = 8;

@@ -1,5 +1,5 @@
-// Counts the instructions of a kernel: sixteen bytes each, the opcode in the lowest nine bits. Which number means what is learnt
-// by calibration.mjs.
+// Counts the instructions of a kernel: sixteen bytes each, the opcode in the lowest nine bits. Which number
+// means what is learnt by calibration.mjs.
 const instructionBytes = 16;
 const opcodeBits = 0x1ff;
 
@@ -8,7 +8,7 @@ function widthAt(code, at) {
   return (code[at + 9] >> 1) & 7;
 }
 
-export function opcodeAt(code, at) {
+function opcodeAt(code, at) {
   return code.readUInt16LE(at) & opcodeBits;
 }
 

@@ -1,6 +1,4 @@
 // Holds kernels against what they promise.
-const registers = 255;
-
 /** How a number of instructions misses its promise, which is the least, or `{ most }`. */
 function missed(name, count, promise) {
   const { least = 0, most = Infinity } = typeof promise === 'number' ? { least: promise } : (promise ?? {});
@@ -9,7 +7,7 @@ function missed(name, count, promise) {
 }
 
 /** What is wrong with the code of one kernel, in words. */
-export function problemsOf({ counts, local, helpers, ...facts }, promise) {
+export function problemsOf({ counts, local, helpers }, promise) {
   const inMemory = counts.LDL + counts.STL;
   const divisions = helpers.filter(name => /^(div|rem)_[us]64$/.test(name));
   return [
@@ -20,7 +18,6 @@ export function problemsOf({ counts, local, helpers, ...facts }, promise) {
     ...missed('DFMA', counts.DFMA, promise.dfma),
     ...(inMemory > 0 && !promise.local ? [`${inMemory} accesses to local memory (${local} bytes)`] : []),
     ...(divisions.length > 0 && !promise.divides ? [`divisions by 64 bits: ${divisions.join(', ')}`] : []),
-    ...(facts.registers > registers ? [`${facts.registers} registers`] : []),
   ];
 }
 

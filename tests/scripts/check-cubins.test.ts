@@ -1,5 +1,6 @@
-// The check of the CUDA library's machine code: its reader of ELF files, what it learns of an architecture, names, promises and
-// the record of resources; and, where nvcc is there, kernels that keep their promises and kernels that do not.
+// The check of the CUDA library's machine code: its reader of ELF files, what it learns of an architecture,
+// names, promises and the record of resources; and, where nvcc is there, kernels that keep their promises and
+// kernels that do not.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { bytes, call, map } from './script-module';

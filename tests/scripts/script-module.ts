@@ -1,12 +1,15 @@
-// Calls functions of the scripts' modules, which are ESM: in a Node of their own, with what JSON can say, bytes and maps.
+// Calls functions of the scripts' modules, which are ESM: in a Node of their own, with what JSON can say,
+// bytes and maps.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from './source-tree';
 
 const harness = `
-const read = (_, value) =>
-  value?.$bytes !== undefined ? Buffer.from(value.$bytes, 'base64') : value?.$map ? new Map(value.$map) : value;
+const read = (_, value) => {
+  if (value?.$bytes !== undefined) return Buffer.from(value.$bytes, 'base64');
+  return value?.$map ? new Map(value.$map) : value;
+};
 const write = (_, value) => (value instanceof Map ? [...value] : value);
 const [url, name] = process.argv.slice(1);
 const chunks = [];
