@@ -13,6 +13,8 @@ from ..elements import FLOATS, compute_type, rounded
 SHAPES = [(1, 1), (3, 2), (5, 33), (130, 10), (2, 1023), (4, 1025), (3, 5000), (500, 300), (7, 50257)]
 # Rows of whole words, which at an address between words are none.
 SHIFTED = [(5, 8), (33, 64), (3, 5008)]
+# Where one class has all but a little, 1 - p and log(1 + little) are what is left of 1.
+SCALE = 0.1
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -51,7 +53,9 @@ def _grad(
     else:
         y = rounded(log_softmax(x), dtype)
         expect = dy - np.exp(y) * dy.sum(axis=1, keepdims=True)
-    return Call([Out(expect, dtype, layouts[0]), In(dy, dtype, layouts[1]), In(y, dtype, layouts[2])])
+    scale = SCALE / shape[1] if slot == "softmax_grad" else SCALE
+    out = Out(expect, dtype, layouts[0], scale=scale)
+    return Call([out, In(dy, dtype, layouts[1]), In(y, dtype, layouts[2])])
 
 
 def losses(
@@ -92,7 +96,7 @@ def _cross_entropy(
     params = {"ignore_index": ignored, "label_smoothing": smoothing}
     if slot == "cross_entropy":
         operands = [
-            Out(loss, compute),
+            Out(loss, compute, scale=SCALE),
             Out(share, compute),
             Out(stats, compute),
             In(x, dtype, layout),
@@ -101,7 +105,7 @@ def _cross_entropy(
         return Call([*operands, *tail], params)
     dloss = draw(rng, (rows,), compute)
     given = [In(x, dtype, layout), In(ids, index), In(rounded(stats, compute), compute), In(dloss, compute)]
-    return Call([Out(grad * dloss[:, None], dtype), *given, *tail], params)
+    return Call([Out(grad * dloss[:, None], dtype, scale=SCALE / classes), *given, *tail], params)
 
 
 def _bad_ids(index: str, bad: Sequence[tuple[int, int]], rng: np.random.Generator) -> Call:
