@@ -1,5 +1,6 @@
 // Everything that must hold before a change is shared, from a fresh clone on; needs nothing but Node. HEBB_CUDA=ON in the
-// environment adds what needs nvcc or minutes: the CUDA library for all architectures, and mutations of its kernels.
+// environment adds what needs nvcc or minutes: the CUDA library for all architectures, a look at its machine code, and mutations
+// of its kernels.
 // `--quick`: the addon and a subset of Jest. `--check`: no tests, only lint, types, rooms and generated files.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -94,6 +95,7 @@ const full = [
 ];
 const cuda = [
   ['cuda library', buildCuda],
+  ['cubins', () => runNode('scripts/check-cubins.mjs')],
   ['cuda mutations', runMutations],
 ];
 const phases = {

@@ -54,6 +54,7 @@ class Update:
     dtype: str
     layout: str = "plain"
     tolerance: float | None = None
+    scale: float = 0.0  # as of outputs
 
 
 Operand = In | Const | Out | Update

@@ -23,7 +23,7 @@ def judge(placed: Placed, stored: np.ndarray) -> tuple[str, float]:
         return "", 0.0
     found = decode(stored, operand.dtype)
     if operand.dtype in FLOATS:
-        apart = deviation(found, operand.expect, operand.scale if isinstance(operand, Out) else 0.0)
+        apart = deviation(found, operand.expect, operand.scale)
         limit = TOLERANCE[operand.dtype] if operand.tolerance is None else operand.tolerance
         if apart <= limit:
             return "", apart

@@ -11,7 +11,7 @@ interface Phase {
 }
 interface Result {
   readonly phases: Record<string, Phase>;
-  readonly verified: Record<string, { readonly verified: boolean }>;
+  readonly verified: Record<string, { readonly verified: boolean; readonly cases: number }>;
 }
 
 const missing = ['python3', 'cmake'].find(name => spawnSync(name, ['--version']).error !== undefined);
@@ -55,7 +55,10 @@ testHere(
     for (const name of ['library', 'kernels', 'gradients', 'ceilings', 'benchmarks'])
       expect([name, phases[name]?.status]).toEqual([name, 'ok']);
     for (const name of ['delay', 'sanitizer', 'node']) expect(phases[name]?.status).toMatch(/^skipped: /);
+    expect(phases.library?.value).toMatchObject({ unchecked: [] });
     expect(phases.kernels?.value).toMatchObject({ elementwise: { failed: 0, complete: true } });
+    // Every file of kernels has cases that would verify it.
+    expect(Object.entries(verified).filter(([, { cases }]) => cases === 0)).toEqual([]);
     // An emulator verifies nothing on a device.
     expect(Object.values(verified).some(entry => entry.verified)).toBe(false);
   },

@@ -1,5 +1,6 @@
 // gpu-status hashes the sources of each CUDA kernel family as gpu-check does, and finds the result that verified them.
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root, runScript, withTree } from './source-tree';
 
@@ -57,6 +58,11 @@ test('every family of the sources is listed, as text too', () => {
   const { code, output } = runScript('gpu-status.mjs', []);
   expect(code).toBe(0);
   expect(output).toMatch(/^elementwise +[0-9a-f]{12} {2}(unverified|verified) on /m);
+  const fill = readFileSync(path.join(root, 'csrc', 'kernels', 'cuda', 'fill.h'), 'utf8');
+  const families = [...fill.matchAll(/^ {2}X\((\w+)\)/gm)].map(([, family]) => family);
+  expect(families.length).toBeGreaterThan(0);
+  expect(output.trimEnd().split('\n')).toHaveLength(families.length);
+  for (const family of families) expect(output).toMatch(new RegExp(`^${family} `, 'm'));
 });
 
 const hasPython = spawnSync('python3', ['-c', 'import numpy']).status === 0;

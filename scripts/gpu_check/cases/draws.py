@@ -52,7 +52,8 @@ def _uniform(dtype: str, count: int, rng: np.random.Generator) -> Call:
     expect = low + units[:count] * (high - low)
     tolerance = 1e-15 if dtype == "f64" else 2e-7 if dtype == "f32" else TOLERANCE[dtype]
     params = {"counter": counter, "low": low, "high": high}
-    return Call([Out(expect, dtype, tolerance=tolerance), In(seed, "i64")], params)
+    # Numbers near 0 are what is left of two that cancel, here and in `_normal`.
+    return Call([Out(expect, dtype, tolerance=tolerance, scale=-low), In(seed, "i64")], params)
 
 
 def _normal(dtype: str, count: int, rng: np.random.Generator) -> Call:
@@ -69,8 +70,9 @@ def _normal(dtype: str, count: int, rng: np.random.Generator) -> Call:
         first, second = first.astype(np.float32).astype(np.float64)[:pairs], second[:pairs]
     radius, angle = np.sqrt(-2 * np.log(first)), 2 * np.pi * second
     z = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).ravel()[:count]
-    params = {"counter": counter, "mean": 0.5, "std": 1.5}
-    return Call([Out(0.5 + 1.5 * z, dtype), In(seed, "i64")], params)
+    mean, std = 0.5, 1.5
+    params = {"counter": counter, "mean": mean, "std": std}
+    return Call([Out(mean + std * z, dtype, scale=mean), In(seed, "i64")], params)
 
 
 def _bernoulli(dtype: str, count: int, rng: np.random.Generator) -> Call:

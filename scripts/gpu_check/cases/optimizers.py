@@ -17,6 +17,8 @@ LISTS = {
     "many": tuple(1 + i * 7 % 50 for i in range(300)),
     "large": (100_003, 3, 262_144),
 }
+# Of what is drawn from -1..1: in a list of one element, terms of this size may cancel.
+SCALE = 0.5
 SGD = [
     {"momentum": 0.0, "dampening": 0.0, "weightDecay": 0.0, "nesterov": False, "maximize": False},
     {"momentum": 0.0, "dampening": 0.0, "weightDecay": 0.1, "nesterov": False, "maximize": True},
@@ -34,6 +36,12 @@ def _lists(rng: np.random.Generator, sizes: Sequence[int], dtype: str, low: floa
     return [draw(rng, (size,), dtype, low, 1) for size in sizes]
 
 
+def _updates(
+    olds: list[np.ndarray], news: list[np.ndarray], dtype: str, scale: float = SCALE
+) -> list[Update]:
+    return [Update(old, new, dtype, scale=scale) for old, new in zip(olds, news)]
+
+
 def _steps(count: int, step: int) -> list[Update]:
     return [Update(np.array(step, np.int64), np.array(step + 1, np.int64), "i32") for _ in range(count)]
 
@@ -47,9 +55,9 @@ def _sgd(dtype: str, sizes: Sequence[int], options: dict, step: int, rng: np.ran
         way = grad if momentum == 0 else grad + momentum * buffer if options["nesterov"] else buffer
         new_p.append(p[i] - RATE * way)
         new_b.append(buffer)
-    operands: list = [Update(old, new, dtype) for old, new in zip(p, new_p)]
+    operands: list = _updates(p, new_p, dtype)
     if momentum != 0:
-        operands += [Update(old, new, dtype) for old, new in zip(b, new_b)] + _steps(len(sizes), step)
+        operands += _updates(b, new_b, dtype) + _steps(len(sizes), step)
     operands += [In(grad, dtype) for grad in g] + [In(np.array(RATE), "f32")]
     return Call(operands, {"count": len(sizes), **options})
 
@@ -71,10 +79,9 @@ def _adam(dtype: str, sizes: Sequence[int], options: dict, step: int, rng: np.ra
         new = start - RATE * first / (1 - beta1**t) / size
         for kept, value in zip(updates, (new, first, second, most)):
             kept.append(value)
-    lists = [(p, updates[0]), (m, updates[1]), (v, updates[2])] + (
-        [(top, updates[3])] if options["amsgrad"] else []
-    )
-    operands: list = [Update(old, new, dtype) for olds, news in lists for old, new in zip(olds, news)]
+    operands: list = _updates(p, updates[0], dtype) + _updates(m, updates[1], dtype)
+    operands += _updates(v, updates[2], dtype, 0.0)
+    operands += _updates(top, updates[3], dtype, 0.0) if options["amsgrad"] else []
     operands += _steps(len(sizes), step) + [In(grad, dtype) for grad in g] + [In(np.array(RATE), "f32")]
     return Call(operands, {"count": len(sizes), **options})
 
