@@ -3,7 +3,7 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
-#include <cstring>
+#include <cstdio>
 
 #include "library/driver.h"
 
@@ -31,7 +31,7 @@ int open(int device, stream::CudaInfo* info) {
   cudaDeviceProp properties;
   status = cudaGetDeviceProperties(&properties, device);
   if (status != cudaSuccess) return checked(status);
-  std::strncpy(info->name, properties.name, sizeof info->name - 1);
+  std::snprintf(info->name, sizeof info->name, "%s", properties.name);
   info->major = properties.major;
   info->minor = properties.minor;
   info->multiprocessors = properties.multiProcessorCount;

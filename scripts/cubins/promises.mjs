@@ -92,6 +92,7 @@ const gemm = {
     return {
       ...(type === 'double' ? { dfma: fused, sharedLoads: 2 * quads } : { ffma: fused, sharedLoads: quads }),
       ...(isAnyhow(a) || isAnyhow(b) ? {} : { loads }),
+      stores: 1,
       divides,
     };
   },

@@ -167,8 +167,9 @@ HEBB_DEVICE void store_four(const Product& p, const Share& share, bool by_four, 
   }
   if (by_four && left >= 4) {
     S* to = static_cast<S*>(p.c) + share.matrix * p.m * p.n + i * p.c_row + j;
-    Quad<S> quad;
-    HEBB_UNROLL for (int e = 0; e < 4; ++e) quad.x[e] = finished<S>(p, i, j + e, sum[e], to + e);
+    // What was there is read first: between the elements it would keep them from being written at once.
+    Quad<S> quad = p.accumulate ? *reinterpret_cast<const Quad<S>*>(to) : Quad<S>{};
+    HEBB_UNROLL for (int e = 0; e < 4; ++e) quad.x[e] = finished<S>(p, i, j + e, sum[e], &quad.x[e]);
     *reinterpret_cast<Quad<S>*>(to) = quad;
     return;
   }
