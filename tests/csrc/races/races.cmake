@@ -1,7 +1,7 @@
 # hebb_races: the tests of the CUDA kernels, with every access of a kernel checked for races (kernels/cuda/races.h). The
 # kernels are compiled with -fsanitize=thread and linked with hooks of our own, not with its library. Nothing else of the
 # sanitizers is in it, nor kernels of the CPU.
-set(HEBB_RACES_TESTS tests/csrc/main.cpp)
+set(HEBB_RACES_TESTS tests/csrc/main.cpp tests/csrc/races/shadow_test.cpp)
 foreach(test ${HEBB_TEST_SOURCES})
   if(test MATCHES "_test\\.cpp$")
     file(STRINGS "${test}" uses_kernels REGEX "for_each_device" LIMIT_COUNT 1)
@@ -29,6 +29,7 @@ target_compile_options(hebb_watched PRIVATE -fsanitize=thread --param=tsan-instr
 add_executable(hebb_races ${HEBB_RACES_TESTS} ${HEBB_RACES_CORE} ${HEBB_RACES_SLOTS} ${HEBB_EMULATOR_SOURCES}
                           $<TARGET_OBJECTS:hebb_watched>)
 target_link_libraries(hebb_races PRIVATE hebb_races_options)
+target_include_directories(hebb_races PRIVATE tests/csrc)
 target_link_options(hebb_races PRIVATE -no-pie)
 # The other tests are built, and run, without it.
 set_target_properties(hebb_watched hebb_races PROPERTIES EXCLUDE_FROM_ALL ON POSITION_INDEPENDENT_CODE OFF)

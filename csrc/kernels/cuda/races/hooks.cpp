@@ -10,9 +10,13 @@ namespace {
 
 void touch(const void* data, size_t bytes, Kind kind, void* line) {
   const auto address = reinterpret_cast<uintptr_t>(data);
-  if (watch.shadow == nullptr || address - watch.stack < watch.stack_bytes) return;
+  Shadow* shadow = watch.shadow;
+  if (shadow == nullptr || address - watch.stack < watch.stack_bytes) return;
+  // The linker may have merged what the shadow calls with a copy that has hooks.
+  watch.shadow = nullptr;
   // The call, not what follows it.
-  watch.shadow->touch(address, bytes, kind, reinterpret_cast<uintptr_t>(line) - 1);
+  shadow->touch(address, bytes, kind, reinterpret_cast<uintptr_t>(line) - 1);
+  watch.shadow = shadow;
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace hebb::kernels::cuda::races {
 namespace {
 
 constexpr int kLanes = 32;
-constexpr size_t kMostPages = 8192;  // 32 MiB of memory, 256 MiB of shadow
+constexpr size_t kMostPages = 4096;  // 16 MiB of memory, 128 MiB of shadow
 constexpr uint32_t kMostMoments = 1u << 31;
 
 bool is_one_warp(const Moment& a, const Moment& b) { return a.thread / kLanes == b.thread / kLanes; }
@@ -124,7 +124,7 @@ void Shadow::keep_read(Cell& cell, Access now) {
 
 void Shadow::check_write(Cell& cell, uintptr_t address, size_t bytes, Access now) {
   const bool atomics = now.kind == cell.write.kind && now.kind == static_cast<uint32_t>(Kind::kAtomic);
-  const Access* others[] = {&cell.write, &cell.reads[0], &cell.reads[1], &cell.earlier};
+  const Access* others[] = {&cell.reads[0], &cell.reads[1], &cell.earlier, &cell.write};
   for (const Access* other : others) {
     if (is_ordered(*other, address)) continue;
     // Atomics do not race with each other. The first is left, so that what is none meets another thread's.
@@ -133,7 +133,8 @@ void Shadow::check_write(Cell& cell, uintptr_t address, size_t bytes, Access now
     has_race_ = true;
     return;
   }
-  cell = {.write = now, .reads = {}, .earlier = {}};
+  // Reads stay: what is ordered behind this is behind them too.
+  cell.write = now;
 }
 
 }  // namespace hebb::kernels::cuda::races
