@@ -18,8 +18,7 @@ add_library(hebb_races_options INTERFACE)
 target_link_libraries(hebb_races_options INTERFACE hebb_plain_options)
 target_compile_definitions(hebb_races_options INTERFACE HEBB_ISA=cuda HEBB_RACES)
 # Addresses of the program fit 30 bits, and reports name its lines.
-target_compile_options(hebb_races_options INTERFACE ${HEBB_BASELINE} -O1 -g1 -fwrapv -fno-pie
-                       "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+target_compile_options(hebb_races_options INTERFACE ${HEBB_BASELINE} -O1 -g1 -fwrapv -fno-pie)
 
 add_library(hebb_watched OBJECT ${HEBB_CUDA_KERNELS} tests/csrc/races/races_test.cpp)
 target_link_libraries(hebb_watched PRIVATE hebb_races_options)

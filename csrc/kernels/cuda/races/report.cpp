@@ -39,9 +39,12 @@ std::string short_name(std::string name) {
   return name.rfind("void ", 0) == 0 ? name.substr(5) : name;
 }
 
-// "file:line"; a number among several on one line may stand behind it.
+// "file:line", from the root of the sources on; a number among several on one line may stand behind it.
 std::string short_line(const std::string& line) {
-  return std::filesystem::path(line.substr(0, line.find(' '))).lexically_normal().string();
+  const std::string path = std::filesystem::path(line.substr(0, line.find(' '))).lexically_normal().string();
+  for (const char* folder : {"tests/csrc/", "csrc/"})
+    if (const size_t at = path.rfind(folder); at != std::string::npos) return path.substr(at);
+  return path;
 }
 
 }  // namespace
