@@ -64,6 +64,16 @@ async function runCppTests() {
   return { ...result, ...countsOf(result.output) };
 }
 
+/** The tests of the CUDA kernels once more, with every access of theirs checked; in a program without other sanitizers. */
+async function runRaces() {
+  if (process.arch !== 'x64') return { code: 0, output: 'skipped: the CUDA emulator runs on x64 alone\n' };
+  const jobs = String(availableParallelism());
+  const built = await run('cmake', ['--build', testTree, '--target', 'hebb_races', '--parallel', jobs]);
+  if (built.code !== 0) return built;
+  const result = await run(path.join(root, testTree, 'hebb_races'), []);
+  return { ...result, ...countsOf(result.output) };
+}
+
 async function runJest() {
   const report = path.join(root, 'out', 'jest.json');
   mkdirSync(path.dirname(report), { recursive: true });
@@ -92,6 +102,7 @@ const full = [
   ['instruction sets', () => runNode('scripts/check-isa.mjs')],
   ['c++ build (asan, ubsan)', buildCppTests],
   ['c++ tests', runCppTests],
+  ['races', runRaces],
 ];
 const cuda = [
   ['cuda library', buildCuda],

@@ -36,6 +36,11 @@ class Failure : public std::exception {
   std::string message_;
 };
 
+// Ends the running test, which this program or machine has nothing for.
+struct Skip {
+  const char* why;
+};
+
 template <class T>
 concept Printable = requires(std::ostream& stream, const T& value) {
   stream << value;

@@ -143,6 +143,10 @@ HEBB_KERNEL void leaves_one_out(int thread) {
   if (hw::thread() != thread) hw::sync();
 }
 
+HEBB_KERNEL void leaves_a_lane_out(int thread) {
+  if (hw::thread() != thread) hw::sync_warp();
+}
+
 HEBB_KERNEL void meets_at_two_places() {
   if (hw::thread() < 40)
     hw::sync();
@@ -164,6 +168,10 @@ TEST(cuda_what_would_hang_or_spoil_is_said) {
         hang,
         "cuda emulator: block (0, 0, 0): threads wait for others that do not come: 0 to 39 for the block"));
     CHECK(contains(hang, "41 to 63 for the block at line") && contains(hang, "1 have ended"));
+    const std::string lanes_hang = said({.threads = 96}, order, &leaves_a_lane_out, 40);
+    CHECK(contains(lanes_hang, "do not come: 32 to 39 for a warp at line"));
+    CHECK(contains(lanes_hang, "41 to 63 for a warp at line") && contains(lanes_hang, "65 have ended"));
+    CHECK_EQ(said({.threads = 64}, order, &leaves_a_lane_out, 99), std::string());
     CHECK(contains(said({.threads = 64}, order, &meets_at_two_places), "wait at different barriers"));
     CHECK_EQ(said({.threads = 256}, order, &writes_behind, 255), std::string());
     for (int at : {256, 300, -1})

@@ -6,20 +6,30 @@
 #include <cstdio>
 #include <vector>
 
+#include "check.h"
 #include "device/cpu/isa.h"
 #include "kernels/cuda/emulator.h"
 #include "kernels/cuda/fill.h"
+#include "kernels/cuda/races.h"
 #include "kernels/fill.h"
 
 namespace hebb::testing {
 
+// What a test of the CPU's kernels comes to where they are missing.
+inline void skip_without_cpu_kernels() {
+  if (kernels::cuda::races::kChecked) throw Skip{"the race checker has no kernels of the CPU"};
+}
+
 template <class F>
-void for_each_isa(F&& body) {
+void for_each_isa([[maybe_unused]] F&& body) {
+  skip_without_cpu_kernels();
+#if !defined(HEBB_RACES)
   for (auto isa : {stream::Isa::kV2, stream::Isa::kAvx2, stream::Isa::kAvx512, stream::Isa::kNeon}) {
     if (!cpu::supports(isa)) continue;
     kernels::fill(isa);
     body();
   }
+#endif
 }
 
 #if defined(__x86_64__)
@@ -58,11 +68,15 @@ inline bool emulator_has_time([[maybe_unused]] bool first_order) {
 // For slots that have CUDA kernels too.
 template <class F>
 void for_each_device(F&& body) {
+#if !defined(HEBB_RACES)
   for_each_isa(body);
+#endif
 #if defined(__x86_64__)
   using kernels::cuda::emulator::Order;
   kernels::cuda::fill();
   for (const Order order : {Order::kShuffled, Order::kForward, Order::kBackward}) {
+    // Races are found in any order.
+    if (kernels::cuda::races::kChecked && order != Order::kShuffled) continue;
     if (!emulator_has_time(order == Order::kShuffled)) return;
     cuda_order() = &order;
     body();

@@ -105,6 +105,7 @@ inline void* device_scratch(stream::DeviceContext& context, size_t bytes) {
   auto& memory = *static_cast<std::vector<char>*>(context.owner);
   CHECK(memory.empty());
   memory.assign(bytes, static_cast<char>(0xff));
+  kernels::cuda::races::name(memory.data(), bytes, "scratch memory");
   return memory.data();
 }
 
@@ -113,6 +114,12 @@ inline stream::Fault run_on_cuda(const stream::Command& command) {
   std::vector<char> scratch;
   kernels::cuda::emulator::Queue queue{*cuda_order()};
   stream::DeviceContext context{&queue, 2, &seen, 0, &device_scratch, &scratch};
+  kernels::cuda::races::forget_names();
+  kernels::cuda::races::name(&seen, sizeof seen, "the fault");
+  for (int i = 0; i < command.operand_count; ++i) {
+    if (const Block* block = command.operands[i].block; block != nullptr)
+      kernels::cuda::races::name(block->data, block->capacity, "operand " + std::to_string(i));
+  }
   CHECK(command.slot->cuda != nullptr);
   command.slot->cuda(command, context);
   CHECK_EQ(context.status, 0);
@@ -133,6 +140,7 @@ stream::Fault run(const stream::Slot& slot, int threads, const std::vector<strea
 #if defined(__x86_64__)
   if (cuda_order() != nullptr) return run_on_cuda(command);
 #endif
+  skip_without_cpu_kernels();
   ThreadScratch scratch(threads);
   stream::Context context({&scratch, threads, &run_tasks, &scratch_of});
   slot.cpu(command, context);

@@ -14,6 +14,8 @@ int main(int argc, char** argv) {
     try {
       test.body();
       ++passed;
+    } catch (const hebb::testing::Skip& skip) {
+      std::printf("skipped: %s: %s\n", test.name, skip.why);
     } catch (const std::exception& error) {
       ++failed;
       std::printf("FAILED %s\n  %s\n", test.name, error.what());

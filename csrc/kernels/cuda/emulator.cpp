@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "kernels/cuda/fibres.h"
+#include "kernels/cuda/races.h"
 
 namespace hebb::kernels::cuda::emulator {
 namespace {
@@ -54,7 +55,7 @@ struct SharedMemory {
 
 class Machine {
  public:
-  void run(const Grid& grid, Order order, void (*body)(void*), void* argument);
+  void run(const Grid& grid, Order order, const Work& work);
 
   Thread& current() { return threads_[static_cast<size_t>(fibres_.current())]; }
   void meet(Meeting& meeting, int line);
@@ -63,7 +64,7 @@ class Machine {
   void* shared(const void* key, size_t bytes);
 
  private:
-  void start_block(const Grid& grid, const int (&block)[3], Fibres::Body body, void* argument);
+  void start_block(const Grid& grid, const int (&block)[3], const Work& work);
   void run_block(Order order);
   bool can_run(int thread) const;
   std::string who_waits() const;
@@ -111,10 +112,11 @@ void* Machine::shared(const void* key, size_t bytes) {
     if (memory.key == key) return memory.data();
   const size_t size = key == nullptr ? dynamic_bytes_ : bytes;
   shared_.push_back({key, size, std::vector<unsigned char>(size + 2 * kZone, kPoison)});
+  races::share(shared_.back().data(), size);
   return shared_.back().data();
 }
 
-void Machine::start_block(const Grid& grid, const int (&block)[3], Fibres::Body body, void* argument) {
+void Machine::start_block(const Grid& grid, const int (&block)[3], const Work& work) {
   for (int i = 0; i < grid.threads; ++i) {
     Thread& thread = threads_[static_cast<size_t>(i)];
     thread = {};
@@ -127,7 +129,8 @@ void Machine::start_block(const Grid& grid, const int (&block)[3], Fibres::Body 
   block_ = {.name = "the block", .members = grid.threads};
   warps_.assign(static_cast<size_t>(grid.threads / kLanes), Meeting{.name = "a warp", .members = kLanes});
   for (auto& memory : shared_) std::fill(memory.bytes.begin(), memory.bytes.end(), kPoison);
-  fibres_.start(grid.threads, body, argument);
+  races::begin_block(block);
+  fibres_.start(grid.threads, work.body, work.argument);
 }
 
 bool Machine::can_run(int thread) const {
@@ -160,7 +163,10 @@ void Machine::run_block(Order order) {
     for (int thread : turns) {
       if (!can_run(thread)) continue;
       moved = true;
+      races::run_thread(thread, fibres_.bottom(thread), Fibres::kStackBytes);
       fibres_.resume(thread);
+      races::stop();
+      if (failure_.empty()) failure_ = races::report();
       if (!failure_.empty()) fail(failure_);
       if (fibres_.done(thread)) --left;
     }
@@ -173,7 +179,7 @@ void Machine::run_block(Order order) {
   }
 }
 
-void Machine::run(const Grid& grid, Order order, void (*body)(void*), void* argument) {
+void Machine::run(const Grid& grid, Order order, const Work& work) {
   if (grid.threads < 1 || grid.threads > kMostThreads || grid.threads % kLanes != 0)
     fail(text("a block has %d threads; a multiple of %d from %d to %d would be right", grid.threads, kLanes,
               kLanes, kMostThreads));
@@ -182,11 +188,12 @@ void Machine::run(const Grid& grid, Order order, void (*body)(void*), void* argu
   failure_.clear();
   random_.seed(7);
   dynamic_bytes_ = grid.shared_bytes;
+  races::begin_grid(work.kernel);
   int block[3];
   for (block[2] = 0; block[2] < grid.blocks_z; ++block[2]) {
     for (block[1] = 0; block[1] < grid.blocks_y; ++block[1]) {
       for (block[0] = 0; block[0] < grid.blocks; ++block[0]) {
-        start_block(grid, block, body, argument);
+        start_block(grid, block, work);
         run_block(order);
       }
     }
@@ -195,17 +202,25 @@ void Machine::run(const Grid& grid, Order order, void (*body)(void*), void* argu
 
 }  // namespace
 
-void run(const Grid& grid, Order order, void (*body)(void*), void* argument) {
+void run(const Grid& grid, Order order, const Work& work) {
   static thread_local Machine own;
   machine = &own;
-  own.run(grid, order, body, argument);
+  own.run(grid, order, work);
 }
 
 const Place& place() { return machine->current().place; }
 
 void* shared(const void* key, size_t bytes) { return machine->shared(key, bytes); }
 
-void wait_for_block(int line) { machine->meet(machine->block_meeting(), line); }
+void wait_for_block(int line) {
+  machine->meet(machine->block_meeting(), line);
+  races::pass_block();
+}
+
+void wait_for_warp(int line) {
+  machine->meet(machine->warp_meeting(), line);
+  races::pass_warp();
+}
 
 void exchange(const void* value, void* all, size_t bytes, int line) {
   Thread& thread = machine->current();

@@ -34,10 +34,18 @@ struct Queue {
   }
 };
 
-// body(argument) as every thread of every block. Throws Error(kInternal) where threads wait for each other
-// without end or at different barriers, and where shared memory was written beside itself; threads are left
-// where they are then, so kernels own nothing that wants destroying.
-void run(const Grid& grid, Order order, void (*body)(void* argument), void* argument);
+// What the threads of a grid do.
+struct Work {
+  void (*body)(void* argument);
+  void* argument;
+  const void* kernel;  // the function, for its name
+};
+
+// work.body(work.argument) as every thread of every block. Throws Error(kInternal) where threads wait for
+// each other without end or at different barriers, where shared memory was written beside itself and, in a
+// build with HEBB_RACES, where two threads race; threads are left where they are then, so kernels own nothing
+// that wants destroying.
+void run(const Grid& grid, Order order, const Work& work);
 
 // What follows is called by threads of a grid.
 
@@ -53,11 +61,12 @@ const Place& place();
 // Memory of the block, the same for equal keys; a null key is the dynamic part.
 void* shared(const void* key, size_t bytes);
 
-// Waits for all threads of the block; `line` is where, and has to be the same for all.
+// Waits for all threads of the block, or of the warp; `line` is where, and has to be the same for all.
 void wait_for_block(int line);
+void wait_for_warp(int line);
 
 // Gives `value` to all lanes of the warp, which have to come here too, and takes theirs: lane i's at
-// all + i * bytes.
+// all + i * bytes. As on a device, this does not order what lanes do with other memory.
 void exchange(const void* value, void* all, size_t bytes, int line);
 
 }  // namespace hebb::kernels::cuda::emulator

@@ -46,7 +46,7 @@ hebb_switch_stack:
 namespace hebb::kernels::cuda {
 namespace {
 
-constexpr size_t kGuard = 4096, kStackBytes = 128 << 10;
+constexpr size_t kGuard = 4096;
 
 // What enter() belongs to: it is called by no one, so it can be given no argument.
 thread_local Fibres* running = nullptr;
@@ -102,6 +102,8 @@ void Fibres::start(int count, Body body, void* argument) {
 }
 
 bool Fibres::done(int fibre) const { return stacks_[static_cast<size_t>(fibre)]->done; }
+
+const char* Fibres::bottom(int fibre) const { return stacks_[static_cast<size_t>(fibre)]->bottom(); }
 
 void Fibres::resume(int fibre) {
   Stack& stack = *stacks_[static_cast<size_t>(fibre)];

@@ -23,6 +23,9 @@ class Fibres {
   // Runs a fibre that is not done until it yields or returns. body must not throw.
   void resume(int fibre);
   bool done(int fibre) const;
+  // Where its stack begins.
+  const char* bottom(int fibre) const;
+  static constexpr size_t kStackBytes = 128 << 10;
   // The one that runs.
   int current() const { return current_; }
   // From within a fibre: goes back to the caller of resume().

@@ -10,8 +10,8 @@
 //     ...
 //   }
 //
-// All threads of a block come to each sync(), all lanes of a warp to each exchange between lanes. Blocks are
-// whole warps.
+// All threads of a block come to each sync(), all lanes of a warp to each sync_warp() and each exchange
+// between lanes. Blocks are whole warps.
 #pragma once
 
 #if defined(__CUDACC__)

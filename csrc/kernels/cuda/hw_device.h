@@ -59,6 +59,13 @@ HEBB_DEVICE void sync() {
   delay();
 }
 
+// Of a warp alone. Exchanges between lanes do not order what they read and write: this does.
+HEBB_DEVICE void sync_warp() {
+  delay();
+  __syncwarp();
+  delay();
+}
+
 template <class T>
 HEBB_DEVICE T shuffle(T value, int from) {
   return __shfl_sync(kAllLanes, value, from);

@@ -40,6 +40,8 @@ inline T* dynamic_shared() {
 }
 
 inline void sync(int line = __builtin_LINE()) { emulator::wait_for_block(line); }
+// Of a warp alone. Exchanges between lanes do not order what they read and write: this does.
+inline void sync_warp(int line = __builtin_LINE()) { emulator::wait_for_warp(line); }
 
 // The value of another lane.
 template <class T>
@@ -69,7 +71,10 @@ inline unsigned ballot(bool yes, int line = __builtin_LINE()) {
 
 // The smaller of *place and value is there afterwards; nobody else comes in between.
 inline void atomic_min(uint64_t* place, uint64_t value) {
-  if (value < *place) *place = value;
+  uint64_t seen = __atomic_load_n(place, __ATOMIC_RELAXED);
+  while (value < seen &&
+         !__atomic_compare_exchange_n(place, &seen, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
 }
 
 // a b + c, rounded once.

@@ -27,8 +27,8 @@ void launch(stream::DeviceContext& context, const Grid& grid, void (*kernel)(Par
   auto* queue = static_cast<emulator::Queue*>(context.queue);
   queue->put([=, order = queue->order] {
     auto call = [&] { kernel(arguments...); };
-    emulator::run(
-        grid, order, [](void* self) { (*static_cast<decltype(call)*>(self))(); }, &call);
+    const auto body = [](void* self) { (*static_cast<decltype(call)*>(self))(); };
+    emulator::run(grid, order, {body, &call, reinterpret_cast<const void*>(kernel)});
   });
 #endif
 }
