@@ -2,8 +2,6 @@
 // or for every way there is to run kernels: those, and the CUDA kernels on the emulator.
 #pragma once
 
-#include <chrono>
-#include <cstdio>
 #include <vector>
 
 #include "check.h"
@@ -50,21 +48,6 @@ inline bool on_emulator() {
 #endif
 }
 
-// Sanitizers slow the emulator down many times: one order then, and none once it has had eight minutes.
-inline bool emulator_has_time([[maybe_unused]] bool first_order) {
-#if defined(__SANITIZE_ADDRESS__)
-  static const auto began = std::chrono::steady_clock::now();
-  static bool told = false;
-  if (!first_order) return false;
-  if (std::chrono::steady_clock::now() - began < std::chrono::minutes(8)) return true;
-  if (!told) std::printf("skipped: CUDA kernels under sanitizers, after eight minutes of them\n");
-  told = true;
-  return false;
-#else
-  return true;
-#endif
-}
-
 // For slots that have CUDA kernels too.
 template <class F>
 void for_each_device(F&& body) {
@@ -77,7 +60,6 @@ void for_each_device(F&& body) {
   for (const Order order : {Order::kShuffled, Order::kForward, Order::kBackward}) {
     // Races are found in any order.
     if (kernels::cuda::races::kChecked && order != Order::kShuffled) continue;
-    if (!emulator_has_time(order == Order::kShuffled)) return;
     cuda_order() = &order;
     body();
     cuda_order() = nullptr;
