@@ -7,7 +7,6 @@
 
 #include "core/dtype.h"
 #include "core/inline.h"
-#include "kernels/cuda/hw.h"
 
 namespace hebb::kernels::cuda {
 namespace {
@@ -61,8 +60,8 @@ HEBB_INLINE float ceil(float x) { return ::ceilf(x); }
 HEBB_INLINE float round(float x) { return ::rintf(x); }  // half to even
 HEBB_INLINE float sqrt(float x) { return ::sqrtf(x); }
 HEBB_INLINE float copysign(float a, float b) { return ::copysignf(a, b); }
-HEBB_INLINE float fma(float a, float b, float c) { return hw::fma(a, b, c); }
-HEBB_INLINE float fnma(float a, float b, float c) { return hw::fma(-a, b, c); }
+HEBB_INLINE float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
+HEBB_INLINE float fnma(float a, float b, float c) { return ::fmaf(-a, b, c); }
 HEBB_INLINE int32_t to_bits(float x) { return static_cast<int32_t>(float_bits(x)); }
 template <class T>
 HEBB_INLINE T from_bits(int32_t bits) {
