@@ -92,7 +92,8 @@ const gemm = {
     return {
       ...(type === 'double' ? { dfma: fused, sharedLoads: 2 * quads } : { ffma: fused, sharedLoads: quads }),
       ...(isAnyhow(a) || isAnyhow(b) ? {} : { loads }),
-      stores: 1,
+      // Four halves are 64 bits.
+      ...(type === 'F16' || type === 'BF16' ? {} : { stores: 1 }),
       divides,
     };
   },
