@@ -84,8 +84,8 @@ export const mutations = [
     [
       'barrier',
       'index_sort.h',
-      `  hw::sync();\n  for_warp_items(\n      pass,\n      [&]`,
-      `  for_warp_items(\n      pass,\n      [&]`,
+      `    hw::sync();\n    if (has_item && rank == 0)`,
+      '    if (has_item && rank == 0)',
     ],
     ['bound', 'index_sort.h', 'has_item = item < pass.keys.indices.count;', 'has_item = true;'],
     ['index', 'index_sort.h', 'extent + index) * inner + k % inner', 'extent + index) * inner'],
@@ -95,7 +95,7 @@ export const mutations = [
     'index.cu',
     'index',
     ['barrier', 'index_sort.h', `    hw::sync();\n    const int64_t before`, '    const int64_t before'],
-    ['bound', 'index_sort.h', 'i < end; ++i) sum += starts[i];', 'i < begin + run; ++i) sum += starts[i];'],
+    ['bound', 'index_sort.h', 'before = hw::thread() >= distance ? memory', 'before = true ? memory'],
     ['index', 'index_sort.h', 'next = memory.sums[hw::thread()] - sum;', 'next = memory.sums[hw::thread()];'],
   ),
   ...of(
@@ -105,8 +105,8 @@ export const mutations = [
     [
       'barrier',
       'reduce_join.h',
-      `hw::kLanes);\n  hw::sync();\n  return value;`,
-      `hw::kLanes);\n  return value;`,
+      `parts.part[hw::warp()] = value;\n  hw::sync();`,
+      `parts.part[hw::warp()] = value;`,
     ],
     ['bound', 'rows.h', 'j < count ? read(stored.x[j]) : other;', 'read(stored.x[j]);'],
     ['index', 'rows.h', 'row = first + hw::thread() / plan.team;', 'row = first;'],
