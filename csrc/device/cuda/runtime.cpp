@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 #include <new>
 
 #include "core/error.h"
@@ -148,9 +149,15 @@ std::unique_ptr<stream::Graph> CudaRuntime::capture(const std::function<void()>&
   check_status("graph", api_.begin_capture(context_.queue));
   captures_ = true;
   capture_status_ = stream::kCudaSuccess;
-  work();
+  std::exception_ptr failure;
+  try {
+    work();
+  } catch (...) {
+    failure = std::current_exception();
+  }
   captures_ = false;
   const int status = api_.end_capture(context_.queue, &graph->handle);
+  if (failure) std::rethrow_exception(failure);
   check_status("graph", capture_status_ != stream::kCudaSuccess ? capture_status_ : status);
   return graph;
 }
