@@ -156,6 +156,7 @@ test('gives the event loop turns', async () => {
 test.each([
   [{ batch: 0 }, 'loader: batch is 0; use an integer of 1 and more'],
   [{ batch: 2.5 }, 'loader: batch is 2.5; use an integer of 1 and more'],
+  [{ batch: 2, device: 'gpu' as never }, "loader: device must be 'cpu' or 'cuda', got gpu"],
   [{ batch: 2, seed: -1 }, 'epochOrder: seed is -1; use an integer of 0..9007199254740991'],
   [{ batch: 2, epoch: NaN }, 'epochOrder: epoch is NaN; use an integer of 0..9007199254740991'],
 ])('refuses %p', (options, message) => {

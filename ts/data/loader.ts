@@ -1,5 +1,7 @@
 // The loader: seeded batches of a data set as tensors, one epoch an iteration.
 import { setImmediate } from 'node:timers/promises';
+import { checkDevice } from '../device';
+import type { Device } from '../device';
 import { ValueError } from '../errors';
 import { tensor } from '../tensor';
 import type { Tensor } from '../tensor';
@@ -18,6 +20,8 @@ export interface LoaderOptions {
   readonly dropLast?: boolean;
   /** The number of the first epoch to be iterated: a resumed run goes on with the same orders. */
   readonly epoch?: number;
+  /** Where batches are made; the device of `setDevice` unless said. */
+  readonly device?: Device;
 }
 
 /** The fields of a batch as tensors, each `[samples, ...shape]`. */
@@ -35,19 +39,22 @@ const TURN_MS = 5;
  */
 export class Loader implements AsyncIterable<Batch> {
   readonly #dataset: Dataset;
-  readonly #options: Required<LoaderOptions>;
+  readonly #options: Required<Omit<LoaderOptions, 'device'>>;
+  readonly #device: { device?: Device };
   #epoch: number;
   // Tensors copy their data, so one set of arrays serves all batches of all epochs: fresh ones of this size would keep the
   // collector and the process's memory moving. An iteration takes it and gives it back at its end.
   #arrays: Record<string, FieldValues> | undefined;
 
   constructor(dataset: Dataset, options: LoaderOptions) {
-    const { batch, shuffle = false, seed = 0, dropLast = false, epoch = 0 } = options;
+    const { batch, shuffle = false, seed = 0, dropLast = false, epoch = 0, device } = options;
     if (!Number.isSafeInteger(batch) || batch < 1) {
       throw new ValueError('loader', `batch is ${String(batch)}; use an integer of 1 and more`);
     }
     if (dataset.size === 0) throw new ValueError('loader', 'the data set has no samples; give at least one');
     this.#dataset = dataset;
+    if (device !== undefined) checkDevice('loader', device);
+    this.#device = device === undefined ? {} : { device };
     this.#options = { batch, shuffle, seed, dropLast, epoch };
     this.#epoch = epoch;
     // Bad seeds are refused here, not at the first batch.
@@ -89,7 +96,7 @@ export class Loader implements AsyncIterable<Batch> {
     for (const [name, values] of Object.entries(fields)) {
       const sample = this.#dataset.fields[name]?.shape ?? [];
       const count = values.length / sample.reduce((size, extent) => size * extent, 1);
-      made[name] = tensor(values, { shape: [count, ...sample] });
+      made[name] = tensor(values, { shape: [count, ...sample], ...this.#device });
     }
     return made as Batch;
   }

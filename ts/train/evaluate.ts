@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor';
 import { checkDataset } from './check';
 import { lossOf, packed, resolveMeasures, unpacked } from './measure';
 import type { Loss, Metric, Trainable } from './model';
-import { keepModes, Totals } from './model';
+import { keepModes, placeOf, Totals } from './model';
 
 /** What evaluate is told. */
 export interface EvaluateOptions {
@@ -43,7 +43,7 @@ export async function evaluate(
   const restore = keepModes(model);
   model.train(false);
   try {
-    for await (const { x, target } of loader(dataset, { batch })) {
+    for await (const { x, target } of loader(dataset, { batch, ...placeOf(model) })) {
       signal?.throwIfAborted();
       const [figures, output] = scope(() =>
         noGrad(() => {

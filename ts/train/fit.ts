@@ -14,7 +14,7 @@ import { Optimizer } from '../optim';
 import { checkDataset, checkInteger } from './check';
 import { evaluate } from './evaluate';
 import type { Loss, Metric, Stepper, Trainable } from './model';
-import { keepModes, Totals } from './model';
+import { keepModes, placeOf, Totals } from './model';
 import type { Progress } from './progress';
 import { Steps } from './steps';
 
@@ -171,7 +171,7 @@ async function trainEpoch(steps: Steps, batches: Loader, epoch: number): Promise
 
 async function runEpochs(model: Trainable, settings: Settings, steps: Steps): Promise<EpochReport[]> {
   const { train, batch, seed, shuffle = true, dropLast = false, signal, progress, onEpoch } = settings;
-  const batches = loader(train, { batch, shuffle, seed, dropLast });
+  const batches = loader(train, { batch, shuffle, seed, dropLast, ...placeOf(model) });
   const reports: EpochReport[] = [];
   for (let epoch = 0; epoch < settings.epochs && !signal?.aborted; epoch++) {
     const trained = await trainEpoch(steps, batches, epoch);

@@ -1,4 +1,5 @@
 // What training asks of a model, of a loss and of an optimizer.
+import type { Device } from '../device';
 import type { Tensor } from '../tensor';
 
 /** A module that maps inputs to outputs and knows whether it is being trained. */
@@ -8,6 +9,14 @@ export interface Trainable {
   train(mode?: boolean): unknown;
   /** Itself and what it is made of, outer before inner. */
   modules?(): readonly Pick<Trainable, 'training' | 'train'>[];
+  /** Its parameters and buffers: batches are made where the first of them is. */
+  namedStates?(): Iterable<readonly [string, { readonly device: Device }]>;
+}
+
+/** Where a model is, as an option; empty where it has no state that says so. */
+export function placeOf(model: Trainable): { device?: Device } {
+  for (const [, { device }] of model.namedStates?.() ?? []) return { device };
+  return {};
 }
 
 /** Remembers the mode of every module inside; the function given back restores them. */
