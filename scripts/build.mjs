@@ -16,6 +16,12 @@ function cachedOptions() {
   }
 }
 
+/** Brings the targets of a configured tree up to date, all of them unless one is named. */
+export function buildTree(tree, { target, stream = false } = {}) {
+  const named = target === undefined ? [] : ['--target', target];
+  return run('cmake', ['--build', tree, ...named, '--parallel', String(availableParallelism())], { stream });
+}
+
 const word = flag => (flag ? 'ON' : 'OFF');
 
 /**
@@ -37,8 +43,7 @@ export async function buildNative({ werror = false, emulator = false, stream = f
     const configured = await runTool('cmake-js', ['configure', ...settings], { stream });
     if (configured.code !== 0) return configured;
   }
-  const jobs = String(availableParallelism());
-  const built = await run('cmake', ['--build', 'build', '--parallel', jobs], { stream });
+  const built = await buildTree('build', { stream });
   if (built.code !== 0) return built;
   const binaries = readdirSync(path.join(root, 'build/Release')).filter(name => name.endsWith('.node'));
   if (binaries.join() === 'hebb.node') return built;
@@ -51,14 +56,10 @@ export async function buildNative({ werror = false, emulator = false, stream = f
 const slowNote = /^.*\bC75\d\d\b.*$/gm;
 
 /** Makes build-cuda/csrc/library/libhebb_cuda.so for every architecture; needs nvcc 13, and minutes. */
-export async function buildCuda({ stream = false } = {}) {
-  const tree = path.join(root, 'build-cuda');
-  const configured = await run('cmake', ['-S', '.', '-B', tree, '-DHEBB_CUDA=ON'], { stream });
+export async function buildCuda() {
+  const configured = await run('cmake', ['-S', '.', '-B', 'build-cuda', '-DHEBB_CUDA=ON']);
   if (configured.code !== 0) return configured;
-  const jobs = String(availableParallelism());
-  const built = await run('cmake', ['--build', tree, '--target', 'hebb_cuda', '--parallel', jobs], {
-    stream,
-  });
+  const built = await buildTree('build-cuda', { target: 'hebb_cuda' });
   const notes = built.output.match(slowNote) ?? [];
   if (built.code !== 0 || notes.length === 0) return built;
   return { code: 1, output: `${notes.join('\n')}\nbuild: ptxas made kernels slower; see above\n` };

@@ -3,9 +3,8 @@
 // of its kernels.
 // `--quick`: the addon and a subset of Jest. `--check`: no tests, only lint, types, rooms and generated files.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { buildCuda, buildNative, buildTs } from './build.mjs';
+import { buildCuda, buildNative, buildTree, buildTs } from './build.mjs';
 import { installDependencies } from './dependencies.mjs';
 import { root, run, runNode, runTool } from './process.mjs';
 
@@ -41,18 +40,17 @@ async function buildCppTests() {
   const options = ['-DCMAKE_BUILD_TYPE=Release', '-DHEBB_TESTS=ON', '-DHEBB_SANITIZE=ON', '-DHEBB_WERROR=ON'];
   const configured = await run('cmake', ['-S', '.', '-B', testTree, ...options]);
   if (configured.code !== 0) return configured;
-  return run('cmake', ['--build', testTree, '--parallel', String(availableParallelism())]);
+  return buildTree(testTree);
 }
 
-/** The last line of an output that ends with `N passed, N failed`. */
-function countsOf(output) {
-  const counts = /^(\d+) passed, (\d+) failed$/m.exec(output);
-  return counts ? { passed: Number(counts[1]), failed: Number(counts[2]) } : {};
+/** A result with the counts of the last line of its output, `N passed, N failed`, where it ends with one. */
+function counted(result) {
+  const counts = /^(\d+) passed, (\d+) failed$/m.exec(result.output);
+  return counts ? { ...result, passed: Number(counts[1]), failed: Number(counts[2]) } : result;
 }
 
 async function runMutations() {
-  const result = await runNode('scripts/check-mutations.mjs', [testTree]);
-  return { ...result, ...countsOf(result.output) };
+  return counted(await runNode('scripts/check-mutations.mjs', [testTree]));
 }
 
 async function runCppTests() {
@@ -60,18 +58,15 @@ async function runCppTests() {
     ASAN_OPTIONS: 'detect_leaks=1:detect_stack_use_after_return=1',
     UBSAN_OPTIONS: 'print_stacktrace=1',
   };
-  const result = await run(path.join(root, testTree, 'hebb_tests'), [], { env });
-  return { ...result, ...countsOf(result.output) };
+  return counted(await run(path.join(root, testTree, 'hebb_tests'), [], { env }));
 }
 
 /** The tests of the CUDA kernels once more, with every access of theirs checked; in a program without other sanitizers. */
 async function runRaces() {
   if (process.arch !== 'x64') return { code: 0, output: 'skipped: the CUDA emulator runs on x64 alone\n' };
-  const jobs = String(availableParallelism());
-  const built = await run('cmake', ['--build', testTree, '--target', 'hebb_races', '--parallel', jobs]);
+  const built = await buildTree(testTree, { target: 'hebb_races' });
   if (built.code !== 0) return built;
-  const result = await run(path.join(root, testTree, 'hebb_races'), []);
-  return { ...result, ...countsOf(result.output) };
+  return counted(await run(path.join(root, testTree, 'hebb_races'), []));
 }
 
 async function runJest() {
