@@ -3,17 +3,10 @@
 
 #include "core/inline.h"
 #include "kernels/optimizer.h"
+#include "kernels/root.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
-
-#if defined(__CUDACC__)
-HEBB_INLINE float root(float x) { return ::sqrtf(x); }
-HEBB_INLINE double root(double x) { return ::sqrt(x); }
-#else
-HEBB_INLINE float root(float x) { return __builtin_sqrtf(x); }
-HEBB_INLINE double root(double x) { return __builtin_sqrt(x); }
-#endif
 
 // base to a whole power, by squaring: the same bits everywhere, which pow() does not promise.
 HEBB_INLINE double power(double base, int64_t exponent) {

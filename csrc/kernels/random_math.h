@@ -7,6 +7,7 @@
 
 #include "core/dtype.h"
 #include "core/inline.h"
+#include "kernels/root.h"
 
 namespace hebb::kernels::HEBB_ISA {
 namespace {
@@ -128,14 +129,6 @@ HEBB_INLINE Angle<T> turn(T u) {
   const T sin = q & 1 ? rest.cos : rest.sin;
   return {(q + 1) & 2 ? -cos : cos, q & 2 ? -sin : sin};
 }
-
-#if defined(__CUDACC__)
-HEBB_INLINE float root(float x) { return ::sqrtf(x); }
-HEBB_INLINE double root(double x) { return ::sqrt(x); }
-#else
-HEBB_INLINE float root(float x) { return __builtin_sqrtf(x); }
-HEBB_INLINE double root(double x) { return __builtin_sqrt(x); }
-#endif
 
 template <class T>
 struct Pair {

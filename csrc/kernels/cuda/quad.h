@@ -1,4 +1,4 @@
-// Four neighbouring elements, moved at once.
+// Neighbouring elements, moved at once.
 #pragma once
 
 #include <cstdint>
@@ -7,15 +7,21 @@ namespace hebb::kernels::cuda {
 namespace {
 
 // The widest that one instruction moves is 16 bytes: four f64 take two.
-template <class T>
-struct alignas(sizeof(T) * 4 > 16 ? 16 : sizeof(T) * 4) Quad {
-  T x[4];
+template <class T, int kCount>
+struct alignas(sizeof(T) * kCount > 16 ? 16 : sizeof(T) * kCount) Group {
+  T x[kCount];
 };
+template <class T>
+using Quad = Group<T, 4>;
 
-// Whether memory may be read and written by quads.
+// Whether memory may be read and written by groups.
+template <class T, int kCount>
+bool in_groups(const void* data) {
+  return reinterpret_cast<uintptr_t>(data) % alignof(Group<T, kCount>) == 0;
+}
 template <class T>
 bool in_quads(const void* data) {
-  return reinterpret_cast<uintptr_t>(data) % alignof(Quad<T>) == 0;
+  return in_groups<T, 4>(data);
 }
 
 }  // namespace

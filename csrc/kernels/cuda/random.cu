@@ -5,6 +5,7 @@
 #include "kernels/cuda/elements.h"
 #include "kernels/cuda/fill.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/quad.h"
 #include "kernels/random.h"
 #include "kernels/random_math.h"
 
@@ -14,12 +15,6 @@ namespace {
 using stream::Command;
 using stream::DeviceContext;
 using stream::Operand;
-
-// The elements of a thread, moved at once where memory allows.
-template <class T, int kCount>
-struct alignas(sizeof(T) * kCount > 16 ? 16 : sizeof(T) * kCount) Group {
-  T x[kCount];
-};
 
 // A formula makes kEach elements of T from the words of a block; `first` is where they lie.
 
@@ -111,9 +106,9 @@ struct Kept {
   Value scale;
 
   HEBB_DEVICE void operator()(const PhiloxWords& words, int64_t first, int count, Value* values) const {
-    Group<T, 4> group{};
+    Quad<T> group{};
     if (whole_groups && count == 4) {
-      group = *reinterpret_cast<const Group<T, 4>*>(x + first);
+      group = *reinterpret_cast<const Quad<T>*>(x + first);
     } else {
       HEBB_UNROLL for (int i = 0; i < 4; ++i) if (i < count) group.x[i] = x[first + i];
     }
@@ -144,11 +139,6 @@ HEBB_KERNEL HEBB_BOUNDS(kElementThreads, 1) void draw(Formula formula, const int
       HEBB_UNROLL for (int i = 0; i < kEach; ++i) if (i < count) out[first + i] = group.x[i];
     }
   });
-}
-
-template <class T, int kEach>
-bool in_groups(const void* data) {
-  return reinterpret_cast<uintptr_t>(data) % alignof(Group<T, kEach>) == 0;
 }
 
 template <class T, class Formula>
@@ -226,7 +216,7 @@ void launch_kept(const Command& command, DeviceContext& context) {
   const auto& p = command.param<DropoutParams>();
   const Operand& x = command[1];
   launch_draw<T>(command, context, p.counter,
-                 Kept<T>{x.as<const T>(), in_groups<T, 4>(x.data), threshold(1 - p.p),
+                 Kept<T>{x.as<const T>(), in_quads<T>(x.data), threshold(1 - p.p),
                          static_cast<Compute<T>>(1 / (1 - p.p))});
 }
 
