@@ -19,6 +19,11 @@ namespace hebb::library {
   X(destroy_queue)               \
   X(finish)                      \
   X(copy)                        \
+  X(create_event)                \
+  X(destroy_event)               \
+  X(record_event)                \
+  X(query_event)                 \
+  X(wait_event)                  \
   X(begin_capture)               \
   X(end_capture)                 \
   X(launch_graph)                \

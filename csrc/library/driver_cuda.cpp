@@ -60,6 +60,22 @@ int copy(void* to, const void* from, size_t bytes, void* queue) {
   return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(queue)));
 }
 
+cudaEvent_t event_of(void* event) { return static_cast<cudaEvent_t>(event); }
+
+int create_event(void** event) {
+  return checked(cudaEventCreateWithFlags(reinterpret_cast<cudaEvent_t*>(event), cudaEventDisableTiming));
+}
+int destroy_event(void* event) { return checked(cudaEventDestroy(event_of(event))); }
+int record_event(void* event, void* queue) {
+  return checked(cudaEventRecord(event_of(event), stream_of(queue)));
+}
+int query_event(void* event, int* reached) {
+  const cudaError_t status = cudaEventQuery(event_of(event));
+  *reached = status == cudaSuccess;
+  return status == cudaErrorNotReady ? (cudaGetLastError(), cudaSuccess) : checked(status);
+}
+int wait_event(void* event) { return checked(cudaEventSynchronize(event_of(event))); }
+
 int begin_capture(void* queue) {
   return checked(cudaStreamBeginCapture(stream_of(queue), cudaStreamCaptureModeThreadLocal));
 }

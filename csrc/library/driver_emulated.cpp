@@ -1,7 +1,6 @@
-// The driver on the emulator: memory of the host, poisoned; a queue runs what it is given at once, or keeps
-// it while a graph is captured. HEBB_CUDA_EMULATOR names the order of threads: forward (or 1), backward,
-// shuffled. HEBB_CUDA_EMULATOR_FAULT is a cudaError_t that stands for a machine where no device can be
-// opened.
+// The driver on the emulator: memory of the host, poisoned. HEBB_CUDA_EMULATOR names the order of threads:
+// forward (or 1), backward, shuffled. HEBB_CUDA_EMULATOR_FAULT is a cudaError_t that stands for a machine
+// where no device can be opened.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,22 +9,15 @@
 #include <vector>
 
 #include "core/error.h"
-#include "kernels/cuda/emulator.h"
 #include "kernels/cuda/ptx_interpreter.h"
 #include "library/driver.h"
+#include "library/emulated_queue.h"
 
 namespace hebb::library {
 namespace {
 
-namespace emulator = kernels::cuda::emulator;
-
-using Graph = std::vector<std::function<void()>>;
-
 constexpr int kInvalidValue = 1, kInvalidDevice = 101, kInvalidPtx = 218;
-constexpr size_t kAlignment = 256;
 constexpr uint64_t kMemory = uint64_t{4} << 30;
-
-emulator::Queue* queue_of(void* queue) { return static_cast<emulator::Queue*>(queue); }
 
 const char* error_text(int status) {
   switch (status) {
@@ -56,26 +48,22 @@ int open(int device, stream::CudaInfo* info) {
 }
 
 int allocate(void** data, size_t bytes) {
-  const size_t whole = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  *data = std::aligned_alloc(kAlignment, whole > 0 ? whole : kAlignment);
-  if (*data == nullptr) return stream::kCudaOutOfMemory;
-  std::memset(*data, 0xff, whole);
-  return stream::kCudaSuccess;
+  *data = memory().allocate(bytes);
+  return *data == nullptr ? stream::kCudaOutOfMemory : stream::kCudaSuccess;
 }
 int release(void* data) {
-  std::free(data);
+  memory().release(data);
   return stream::kCudaSuccess;
 }
-
 int allocate_host(void** data, size_t bytes) { return allocate(data, bytes); }
 int release_host(void* data) { return release(data); }
 
 int create_queue(void** queue) {
   const char* name = std::getenv("HEBB_CUDA_EMULATOR");
   const std::string order = name == nullptr ? "" : name;
-  *queue = new emulator::Queue{order == "backward"   ? emulator::Order::kBackward
-                               : order == "shuffled" ? emulator::Order::kShuffled
-                                                     : emulator::Order::kForward};
+  *queue = handle_of(new EmulatedQueue(order == "backward"   ? emulator::Order::kBackward
+                                       : order == "shuffled" ? emulator::Order::kShuffled
+                                                             : emulator::Order::kForward));
   return stream::kCudaSuccess;
 }
 int destroy_queue(void* queue) {
@@ -83,30 +71,76 @@ int destroy_queue(void* queue) {
   return stream::kCudaSuccess;
 }
 int finish(void* queue) {
-  return queue_of(queue)->captured == nullptr ? stream::kCudaSuccess : kInvalidValue;
-}
-int copy(void* to, const void* from, size_t bytes, void* queue) {
-  queue_of(queue)->put([=] { std::memcpy(to, from, bytes); });
+  if (queue_of(queue)->captures()) return kInvalidValue;
+  queue_of(queue)->run_all();
   return stream::kCudaSuccess;
 }
 
-int begin_capture(void* queue) {
-  if (queue_of(queue)->captured != nullptr) return kInvalidValue;
-  queue_of(queue)->captured = new Graph;
+// As a device's driver: what it does not see is read before this returns, or there when it does.
+int copy(void* to, const void* from, size_t bytes, void* handle) {
+  EmulatedQueue* queue = queue_of(handle);
+  const bool sees_to = memory().has(to), sees_from = memory().has(from);
+  if (sees_to && sees_from) {
+    queue->put([=] { std::memcpy(to, from, bytes); });
+    return stream::kCudaSuccess;
+  }
+  if (queue->captures()) return kInvalidValue;
+  if (sees_to) {
+    const auto* first = static_cast<const char*>(from);
+    queue->put([to, taken = std::vector<char>(first, first + bytes)] {
+      std::memcpy(to, taken.data(), taken.size());
+    });
+  } else {
+    queue->run_all();
+    std::memcpy(to, from, bytes);
+  }
   return stream::kCudaSuccess;
 }
+
+// Where a queue was when it was recorded. The first question comes too early.
+struct Event {
+  EmulatedQueue* queue = nullptr;
+  uint64_t place = 0;
+  bool asked = false;
+};
+
+int create_event(void** event) {
+  *event = new Event;
+  return stream::kCudaSuccess;
+}
+int destroy_event(void* event) {
+  delete static_cast<Event*>(event);
+  return stream::kCudaSuccess;
+}
+int record_event(void* event, void* queue) {
+  if (queue_of(queue)->captures()) return kInvalidValue;
+  *static_cast<Event*>(event) = {queue_of(queue), queue_of(queue)->place()};
+  return stream::kCudaSuccess;
+}
+int wait_event(void* event) {
+  const auto* waited = static_cast<Event*>(event);
+  if (waited->queue != nullptr) waited->queue->run_to(waited->place);
+  return stream::kCudaSuccess;
+}
+int query_event(void* event, int* reached) {
+  auto* asked = static_cast<Event*>(event);
+  *reached = asked->queue == nullptr || asked->asked;
+  asked->asked = true;
+  return *reached ? wait_event(event) : stream::kCudaSuccess;
+}
+
+int begin_capture(void* queue) { return queue_of(queue)->begin() ? stream::kCudaSuccess : kInvalidValue; }
 int end_capture(void* queue, void** graph) {
-  if (queue_of(queue)->captured == nullptr) return kInvalidValue;
-  *graph = queue_of(queue)->captured;
-  queue_of(queue)->captured = nullptr;
+  if (!queue_of(queue)->captures()) return kInvalidValue;
+  *graph = new Works(queue_of(queue)->end());
   return stream::kCudaSuccess;
 }
 int launch_graph(void* graph, void* queue) {
-  for (const auto& work : *static_cast<Graph*>(graph)) queue_of(queue)->put(work);
+  for (const auto& work : *static_cast<Works*>(graph)) queue_of(queue)->put(work);
   return stream::kCudaSuccess;
 }
 int destroy_graph(void* graph) {
-  delete static_cast<Graph*>(graph);
+  delete static_cast<Works*>(graph);
   return stream::kCudaSuccess;
 }
 

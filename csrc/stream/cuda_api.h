@@ -11,7 +11,7 @@
 namespace hebb::stream {
 
 // Raised with every change of what is declared here.
-inline constexpr uint32_t kCudaAbi = 2;
+inline constexpr uint32_t kCudaAbi = 3;
 
 // cudaError_t of what callers tell apart; 0 is success.
 enum CudaStatus : int {
@@ -59,7 +59,16 @@ struct CudaApi {
   int (*create_queue)(void** queue);
   int (*destroy_queue)(void* queue);
   int (*finish)(void* queue);
+  // Waits for the queue where one of the two is memory of the host that the device does not see; the device
+  // may still be reading and writing others when this returns.
   int (*copy)(void* to, const void* from, size_t bytes, void* queue);
+
+  // An event is reached when all is done that was queued before it was last recorded.
+  int (*create_event)(void** event);
+  int (*destroy_event)(void* event);
+  int (*record_event)(void* event, void* queue);
+  int (*query_event)(void* event, int* reached);
+  int (*wait_event)(void* event);
 
   // What is queued between the two is not run but kept as a graph.
   int (*begin_capture)(void* queue);

@@ -13,6 +13,9 @@ namespace {
 
 // Waking a parked thread costs the submitter about 14 us, so the gaps of an eager loop are spun through.
 constexpr auto kSpin = std::chrono::microseconds(100);
+// Between two looks at a device that is waited for.
+constexpr auto kNap = std::chrono::microseconds(50);
+constexpr int kLooks = 64;
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -55,15 +58,18 @@ void Executor::wake() {
   park_signal_.notify_one();
 }
 
-bool Executor::serve() {
+Executor::Served Executor::serve() {
   while (visitors_.load(std::memory_order_relaxed) > 0) std::this_thread::yield();
   std::lock_guard lock(streams_mutex_);
-  bool worked = false;
-  for (Stream* stream : streams_) worked = stream->run_some() || worked;
-  return worked;
+  bool worked = false, waits = false;
+  for (Stream* stream : streams_) {
+    worked = stream->run_some() || worked;
+    waits = waits || stream->has_later();
+  }
+  return worked ? Served::kWorked : waits ? Served::kWaits : Served::kNothing;
 }
 
-void Executor::park() {
+void Executor::park(Served served) {
   std::unique_lock lock(park_mutex_);
   parked_.store(true, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -72,7 +78,11 @@ void Executor::park() {
     std::lock_guard streams(streams_mutex_);
     return std::any_of(streams_.begin(), streams_.end(), [](Stream* s) { return !s->idle(); });
   };
-  park_signal_.wait(lock, has_work);
+  if (served == Served::kWaits) {
+    park_signal_.wait_for(lock, kNap, has_work);
+  } else {
+    park_signal_.wait(lock, has_work);
+  }
   parked_.store(false, std::memory_order_relaxed);
 }
 
@@ -81,15 +91,17 @@ void Executor::loop() {
   auto last_work = std::chrono::steady_clock::now();
   int quiet = 0;
   while (!stopping_.load(std::memory_order_relaxed)) {
-    if (serve()) {
+    const Served served = serve();
+    if (served == Served::kWorked) {
       quiet = 0;
       continue;
     }
     if (quiet == 0) last_work = std::chrono::steady_clock::now();
     relax();
-    if (++quiet % 64 == 0 && std::chrono::steady_clock::now() - last_work > kSpin) {
-      park();
-      quiet = 0;
+    if (++quiet % kLooks == 0 && std::chrono::steady_clock::now() - last_work > kSpin) {
+      park(served);
+      // After a nap one look is enough.
+      quiet = served == Served::kWaits ? kLooks - 1 : 0;
     }
   }
 }

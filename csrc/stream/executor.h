@@ -31,8 +31,11 @@ class Executor {
 
  private:
   void loop();
-  bool serve();
-  void park();
+  // What the streams had to do.
+  enum class Served { kNothing, kWaits, kWorked };
+  Served serve();
+  // Until there is work or, where a device is waited for, for a moment.
+  void park(Served served);
 
   std::unique_ptr<Runtime> runtime_;
   std::mutex streams_mutex_;

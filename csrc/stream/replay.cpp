@@ -102,7 +102,7 @@ void Replay::connect() {
   for (size_t i = 0; i < commands_.size(); ++i) commands_[i].operands = operands_.data() + first_operand_[i];
 }
 
-void Replay::bind(Runtime& runtime, const Run& run) {
+void Replay::bind(const Run& run) {
   for (size_t k = 0; k < bound_.size(); ++k) {
     const Binding& binding = run.bindings[k];
     if (binding.data == last_[k].data && binding.block == last_[k].block) continue;
@@ -117,11 +117,13 @@ void Replay::bind(Runtime& runtime, const Run& run) {
       operands_[place.operand].data = static_cast<char*>(run.arena) + place.offset;
     last_arena_ = run.arena;
   }
-  if (run.seed != nullptr) {
-    const auto base = static_cast<int64_t>(run.base);
-    runtime.copy(random_, run.seed->data, sizeof base);
-    runtime.copy(static_cast<char*>(random_) + sizeof base, &base, sizeof base);
-  }
+}
+
+void Replay::place_draws(Runtime& runtime, const Run& run) {
+  if (run.seed == nullptr) return;
+  const auto base = static_cast<int64_t>(run.base);
+  runtime.copy(random_, run.seed->data, sizeof base);
+  runtime.upload(static_cast<char*>(random_) + sizeof base, &base, sizeof base);
 }
 
 // The fault of the first argument with bad contents; 0 for none. Nothing has been written yet.
@@ -155,9 +157,13 @@ void Replay::make_packs(Stream& stream, const Run& run, int threads, uint64_t ti
 }
 
 void Replay::run(Stream& stream, const Run& run, int threads, uint64_t ticket) {
-  bind(stream.runtime(), run);
+  bind(run);
+  uint32_t fault = stream.attempt(stream.copy_slot(), ticket, [&] {
+    place_draws(stream.runtime(), run);
+    return Fault{};
+  });
   make_packs(stream, run, threads, ticket);
-  const uint32_t fault = check_inputs(stream, threads, ticket);
+  if (fault == 0) fault = check_inputs(stream, threads, ticket);
   // Also without one: no command writes an output that has no elements.
   for (size_t k = 0; k < bound_.size(); ++k) {
     if (bound_written_[k]) run.bindings[k].block->fault = fault;

@@ -66,7 +66,8 @@ class Replay {
   void add(const Runtime& runtime, const PlanCommand& command, const Program& program,
            const ArenaLayout& layout, const std::vector<Block*>& states);
   void connect();
-  void bind(Runtime& runtime, const Run& run);
+  void bind(const Run& run);
+  void place_draws(Runtime& runtime, const Run& run);
   bool fits_graph(const Runtime& runtime, const Run& run) const;
   GraphCache::Key memory_of(const Run& run) const;
   void make_packs(Stream& stream, const Run& run, int threads, uint64_t ticket);

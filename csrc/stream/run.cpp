@@ -10,6 +10,9 @@ namespace hebb::stream {
 
 namespace {
 
+// Tasks that may wait for a device before commands do.
+constexpr size_t kMostLater = 256;
+
 // Commands a stream may run before the next one has its turn.
 constexpr int kTurn = 64;
 
@@ -28,19 +31,51 @@ void replace_all(std::string& text, const std::string& mark, int64_t value) {
 }  // namespace
 
 bool Stream::run_some() {
+  bool worked = settle();
   int count = 0;
-  while (count < kTurn && !idle() && !cancelled_.load(std::memory_order_relaxed)) {
+  while (count < kTurn && later_.size() < kMostLater && !idle() &&
+         !cancelled_.load(std::memory_order_relaxed)) {
     const uint64_t index = completed_.load(std::memory_order_relaxed);
     run(ring_[index % kQueueLength], index + 1);
     completed_.store(index + 1, std::memory_order_release);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (waiting_.load(std::memory_order_relaxed)) {
-      { std::lock_guard lock(wait_mutex_); }
-      wait_signal_.notify_all();
-    }
+    tell_counters();
     ++count;
   }
-  return count > 0;
+  return worked || count > 0;
+}
+
+void Stream::tell_counters() {
+  const uint64_t completed = completed_.load(std::memory_order_relaxed);
+  settled_.store(later_.empty() ? completed : later_.front().ticket - 1, std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!waiting_.load(std::memory_order_relaxed)) return;
+  { std::lock_guard lock(wait_mutex_); }
+  wait_signal_.notify_all();
+}
+
+// Tasks whose point is reached, in order; whether there were any.
+bool Stream::settle() {
+  bool any = false;
+  while (!later_.empty() && !cancelled_.load(std::memory_order_relaxed)) {
+    Later& first = later_.front();
+    bool reached = true;
+    const uint32_t failure = attempt(copy_, first.ticket, [&] {
+      reached = runtime().reached(first.point);
+      return Fault{};
+    });
+    if (!reached) break;
+    if (first.reads && first.fault == 0) first.fault = failure;
+    finish_task(first);
+    later_.pop_front();
+    tell_counters();
+    any = true;
+  }
+  return any;
+}
+
+void Stream::finish_task(Later& later) {
+  if (later.landing && later.fault == 0) std::memcpy(later.to, later.landing.get(), later.bytes);
+  later.task(later.fault == 0 ? nullptr : look_up(later.fault));
 }
 
 void Stream::run(Entry& entry, uint64_t ticket) {
@@ -59,17 +94,31 @@ void Stream::run(Entry& entry, uint64_t ticket) {
 
 void Stream::run_task(Entry& entry, uint64_t ticket) {
   const Copy copy = std::exchange(entry.copy, {});
-  uint32_t fault = entry.task_block == nullptr ? 0 : entry.task_block->fault;
+  Later later;
+  later.task = std::exchange(entry.task, nullptr);
+  later.reads = entry.task_block != nullptr;
+  later.fault = later.reads ? entry.task_block->fault : 0;
+  later.ticket = ticket;
+  later.to = copy.to;
+  later.bytes = copy.bytes;
+  bool reached = true;
   const uint32_t failure = attempt(copy_, ticket, [&] {
-    if (fault == 0 && copy.bytes > 0) runtime().copy(copy.to, copy.from, copy.bytes);
-    if (entry.task) runtime().finish();
+    if (copy.written != nullptr && copy.bytes > 0) {
+      runtime().upload(copy.to, copy.from, copy.bytes);
+    } else if (later.fault == 0 && copy.bytes > 0) {
+      later.landing = runtime().download(copy.to, copy.from, copy.bytes);
+    }
+    if (!later.task) return Fault{};
+    later.point = runtime().point();
+    reached = runtime().reached(later.point);
     return Fault{};
   });
   if (copy.written != nullptr) copy.written->fault = failure;
-  if (!entry.task) return;
-  if (fault == 0 && entry.task_block != nullptr) fault = failure;
-  entry.task(fault == 0 ? nullptr : look_up(fault));
-  entry.task = nullptr;
+  if (!later.task) return;
+  if (later.reads && later.fault == 0) later.fault = failure;
+  // Tasks are called in order.
+  if (reached && later_.empty()) return finish_task(later);
+  later_.push_back(std::move(later));
 }
 
 void Stream::run_kernel(const Command& command, int count, uint64_t ticket) {

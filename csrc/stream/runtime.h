@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -33,10 +34,19 @@ class Runtime {
   // The same for the kernel that looks at a guard's data alone; nothing where the slot has none.
   virtual bool has_check(const Slot& slot) const = 0;
   virtual Fault check(const Command& command, int threads) = 0;
-  // Between memory of the host and of the device, or within the device, in order with kernels. What is copied
-  // from the host may be reused at once; what is copied to it is there after finish().
+  // Within the device, in order with kernels, as are the next two.
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
-  // All that was run or copied is there.
+  // From memory of the host, which may be reused at once.
+  virtual void upload(void* to, const void* from, size_t bytes) = 0;
+  // To memory of the host: the bytes are there when a point behind is reached or, where memory is returned,
+  // in that, for as long as it is held.
+  virtual std::shared_ptr<const void> download(void* to, const void* from, size_t bytes) = 0;
+
+  // A place behind all that was run or copied so far. Points are reached in order; 0 always is.
+  using Point = uint64_t;
+  virtual Point point() { return 0; }
+  virtual bool reached(Point) { return true; }
+  // Waits until all that was run or copied is there.
   virtual void finish() {}
 
   // Whether runs of the same commands on the same memory can be kept.
@@ -64,6 +74,11 @@ class HostRuntime : public Runtime {
   Fault run(const Command& command, int threads) override;
   Fault check(const Command& command, int threads) override;
   void copy(void* to, const void* from, size_t bytes) override;
+  void upload(void* to, const void* from, size_t bytes) override { copy(to, from, bytes); }
+  std::shared_ptr<const void> download(void* to, const void* from, size_t bytes) override {
+    copy(to, from, bytes);
+    return nullptr;
+  }
 
  private:
   Threads (*threads_)(int count);

@@ -53,7 +53,8 @@ Stream::Stream(Executor& executor, Allocator& allocator, const Slot& copy, uint6
       arena_(*this),
       ring_(new Entry[kQueueLength]),
       submitted_(first),
-      completed_(first) {
+      completed_(first),
+      settled_(first) {
   faults_.push_back(std::make_unique<Error>(ErrorKind::kMemory, "hebb", "the process is out of memory"));
   executor_.attach(this);
 }
@@ -226,7 +227,8 @@ void Stream::replay(std::shared_ptr<Replay> replay, Run run, Task done) {
 
 Stream::Entry& Stream::reserve() {
   const uint64_t next = submitted_.load(std::memory_order_relaxed);
-  if (next - completed_.load(std::memory_order_acquire) >= kQueueLength) wait_for(next - kQueueLength / 2);
+  if (next - completed_.load(std::memory_order_acquire) >= kQueueLength)
+    wait_for(completed_, next - kQueueLength / 2);
   return ring_[next % kQueueLength];
 }
 
@@ -240,13 +242,13 @@ bool Stream::idle() const {
 }
 
 void Stream::drain() {
-  // A device that queues is asked to finish by the entry that waits for it.
+  // A task waits for a device that queues.
   if (device() != Device::kCpu) then([](const Error*) {}, nullptr);
-  wait_for(submitted_.load(std::memory_order_relaxed));
+  wait_for(settled_, submitted_.load(std::memory_order_relaxed));
 }
 
-void Stream::wait_for(uint64_t ticket) {
-  const auto done = [&] { return completed_.load(std::memory_order_acquire) >= ticket; };
+void Stream::wait_for(const std::atomic<uint64_t>& counter, uint64_t ticket) {
+  const auto done = [&] { return counter.load(std::memory_order_acquire) >= ticket; };
   const auto start = std::chrono::steady_clock::now();
   while (!done()) {
     if (std::chrono::steady_clock::now() - start < std::chrono::microseconds(20)) continue;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -148,10 +149,26 @@ class Stream {
                     size_t param_bytes);
   Entry& reserve();
   void publish();
-  void wait_for(uint64_t ticket);
+  void wait_for(const std::atomic<uint64_t>& counter, uint64_t ticket);
+
+  // A task behind what the device still does, and what it reads.
+  struct Later {
+    Runtime::Point point = 0;
+    std::shared_ptr<const void> landing;
+    void* to = nullptr;
+    size_t bytes = 0;
+    Task task;
+    bool reads = false;  // it is told of faults
+    uint32_t fault = 0;
+    uint64_t ticket = 0;
+  };
 
   // Executor side.
   bool run_some();
+  bool has_later() const { return !later_.empty(); }
+  bool settle();
+  void finish_task(Later& later);
+  void tell_counters();
   void run(Entry& entry, uint64_t ticket);
   void run_task(Entry& entry, uint64_t ticket);
   void run_kernel(const Command& command, int threads, uint64_t ticket);
@@ -174,6 +191,9 @@ class Stream {
   std::unique_ptr<Entry[]> ring_;
   alignas(64) std::atomic<uint64_t> submitted_{0};
   alignas(64) std::atomic<uint64_t> completed_{0};
+  // As completed_, but for what waits behind a task that waits for the device.
+  std::atomic<uint64_t> settled_{0};
+  std::deque<Later> later_;
   std::atomic<bool> cancelled_{false};
   std::mutex wait_mutex_;
   std::condition_variable wait_signal_;

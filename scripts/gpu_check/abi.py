@@ -8,7 +8,7 @@ import struct
 from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import Any
 
-ABI = 2
+ABI = 3
 SUCCESS, OUT_OF_MEMORY, NOT_SUPPORTED = 0, 2, 801
 
 Kernel = CFUNCTYPE(None, c_void_p, c_void_p)
@@ -49,6 +49,11 @@ class Api(ctypes.Structure):
         ("destroy_queue", CFUNCTYPE(c_int, c_void_p)),
         ("finish", CFUNCTYPE(c_int, c_void_p)),
         ("copy", CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t, c_void_p)),
+        ("create_event", CFUNCTYPE(c_int, POINTER(c_void_p))),
+        ("destroy_event", CFUNCTYPE(c_int, c_void_p)),
+        ("record_event", CFUNCTYPE(c_int, c_void_p, c_void_p)),
+        ("query_event", CFUNCTYPE(c_int, c_void_p, POINTER(c_int))),
+        ("wait_event", CFUNCTYPE(c_int, c_void_p)),
         ("begin_capture", CFUNCTYPE(c_int, c_void_p)),
         ("end_capture", CFUNCTYPE(c_int, c_void_p, POINTER(c_void_p))),
         ("launch_graph", CFUNCTYPE(c_int, c_void_p, c_void_p)),

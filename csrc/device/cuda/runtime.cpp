@@ -36,7 +36,10 @@ CudaRuntime::CudaRuntime(const Library& library)
       library_(library),
       api_(*library.api),
       waits_(std::getenv("HEBB_CUDA_SYNC") != nullptr),
-      programs_(api_) {
+      programs_(api_),
+      points_(api_),
+      uploads_(api_, points_),
+      landings_(api_) {
   context_.multiprocessors = library.info.multiprocessors;
   context_.scratch = &scratch;
   context_.owner = this;
@@ -173,6 +176,31 @@ bool CudaRuntime::launch(stream::Graph& graph) {
 void CudaRuntime::copy(void* to, const void* from, size_t bytes) {
   check_alive();
   if (bytes > 0) check_status("copy", api_.copy(to, from, bytes, context_.queue));
+}
+
+void CudaRuntime::upload(void* to, const void* from, size_t bytes) {
+  check_alive();
+  check_status("copy", uploads_.put(to, from, bytes, context_.queue));
+}
+
+std::shared_ptr<const void> CudaRuntime::download(void* to, const void* from, size_t bytes) {
+  std::shared_ptr<void> landing = landings_.take(bytes);
+  copy(landing ? landing.get() : to, from, bytes);
+  return landing;
+}
+
+stream::Runtime::Point CudaRuntime::point() {
+  check_alive();
+  Point point = 0;
+  check_status("cuda", points_.make(context_.queue, &point));
+  return point;
+}
+
+bool CudaRuntime::reached(Point point) {
+  check_alive();
+  bool yes = false;
+  check_status("cuda", points_.reached(point, &yes));
+  return yes;
 }
 
 void CudaRuntime::finish() {

@@ -1,5 +1,6 @@
 // CudaRuntime: runs commands on a GPU by the kernels of libhebb_cuda. Kernels and copies are queued, in one
-// queue; a guard is waited for, since what follows depends on what it saw.
+// queue, and nothing waits for them but a guard, since what follows depends on what it saw, and large copies
+// to the host.
 #pragma once
 
 #include <string>
@@ -7,6 +8,7 @@
 #include "device/caching_allocator.h"
 #include "device/cuda/library.h"
 #include "device/cuda/programs.h"
+#include "device/cuda/staging.h"
 #include "stream/runtime.h"
 
 namespace hebb::cuda {
@@ -31,6 +33,10 @@ class CudaRuntime : public stream::Runtime {
   stream::Fault run(const stream::Command& command, int threads) override;
   stream::Fault check(const stream::Command& command, int threads) override;
   void copy(void* to, const void* from, size_t bytes) override;
+  void upload(void* to, const void* from, size_t bytes) override;
+  std::shared_ptr<const void> download(void* to, const void* from, size_t bytes) override;
+  Point point() override;
+  bool reached(Point point) override;
   void finish() override;
   bool keeps_graphs() const override { return !waits_; }
   std::unique_ptr<stream::Graph> capture(const std::function<void()>& work) override;
@@ -52,6 +58,9 @@ class CudaRuntime : public stream::Runtime {
   std::string death_;
   stream::DeviceContext context_;
   Programs programs_;
+  Points points_;
+  Uploads uploads_;
+  Landings landings_;
   void* scratch_ = nullptr;
   size_t scratch_bytes_ = 0;
   bool captures_ = false;

@@ -18,16 +18,15 @@ namespace hebb::kernels::cuda::emulator {
 // Order: which thread of a block runs next, where several can.
 enum class Order { kForward, kBackward, kShuffled };
 
-// What a launch on the emulator is given for a stream: grids run at once, or are kept while a graph is
-// captured.
+// What a launch on the emulator is given for a stream: grids run at once, or are kept to be run later.
 struct Queue {
   Order order = Order::kForward;
-  std::vector<std::function<void()>>* captured = nullptr;
+  std::vector<std::function<void()>>* kept = nullptr;
 
   template <class F>
   void put(F&& work) {
-    if (captured != nullptr) {
-      captured->push_back(std::forward<F>(work));
+    if (kept != nullptr) {
+      kept->push_back(std::forward<F>(work));
     } else {
       work();
     }
