@@ -55,7 +55,10 @@ export async function buildNative({ werror = false, emulator = false, stream = f
 // What ptxas says of code that it had to make slower: information only, and easily overlooked.
 const slowNote = /^.*\bC75\d\d\b.*$/gm;
 
-/** Makes build-cuda/csrc/library/libhebb_cuda.so for every architecture; needs nvcc 13, and minutes. */
+/** Where buildCuda() leaves the CUDA library, from the root. */
+export const cudaLibrary = 'build-cuda/csrc/library/libhebb_cuda.so';
+
+/** Makes the CUDA library for every architecture; needs nvcc 13, and minutes. */
 export async function buildCuda() {
   const configured = await run('cmake', ['-S', '.', '-B', 'build-cuda', '-DHEBB_CUDA=ON']);
   if (configured.code !== 0) return configured;

@@ -84,7 +84,7 @@ export const mutations = [
     [
       'barrier',
       'index_sort.h',
-      `    hw::sync();\n    if (has_item && rank == 0)`,
+      `    hw::sync_warp();\n    if (has_item && rank == 0)`,
       '    if (has_item && rank == 0)',
     ],
     ['bound', 'index_sort.h', 'has_item = item < pass.keys.indices.count;', 'has_item = true;'],

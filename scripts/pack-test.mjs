@@ -1,5 +1,6 @@
 // Packs the package with its prebuilt binary, installs the tarball into an empty folder with scripts disabled and trains
-// there, from ESM and from CommonJS. `--keep` leaves the folder for a look.
+// there, from ESM and from CommonJS. HEBB_CUDA=ON in the environment packs the CUDA library too. `--keep` leaves the folder for
+// a look.
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -17,7 +18,7 @@ const needed = ['package.json', 'LICENSE', 'README.md', 'dist/cjs/index.js', 'di
   'dist/esm/index.d.mts',
 ]);
 const folder = mkdtempSync(path.join(tmpdir(), 'hebb-pack-'));
-const packed = { binary: '', tarball: '' };
+const packed = { binaries: [], tarball: '' };
 
 function fail(output) {
   return { code: 1, output: `${output}\n` };
@@ -34,23 +35,33 @@ function highest(text, family) {
 
 async function buildBinary() {
   const result = await prebuild();
-  packed.binary = result.file ?? '';
+  packed.binaries = result.files ?? [];
   return result;
 }
 
-async function checkBinary() {
-  const dynamic = await run('readelf', ['--dynamic', '--version-info', '--wide', packed.binary]);
+async function checkBinary(binary) {
+  const dynamic = await run('readelf', ['--dynamic', '--version-info', '--wide', binary]);
   if (dynamic.code !== 0) return dynamic;
   const libraries = [...dynamic.output.matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(match => match[1]);
   const foreign = libraries.filter(name => !allowedLibraries.test(name));
-  if (foreign.length > 0)
-    return fail(`${packed.binary} needs ${foreign.join(', ')}; allowed: ${allowedLibraries}`);
+  if (foreign.length > 0) return fail(`${binary} needs ${foreign.join(', ')}; allowed: ${allowedLibraries}`);
   const glibc = highest(dynamic.output, 'GLIBC');
   if (glibc[0] !== glibcFloor[0] || glibc[1] > glibcFloor[1]) {
-    return fail(`${packed.binary} needs GLIBC ${glibc.join('.')}; at most ${glibcFloor.join('.')}`);
+    return fail(`${binary} needs GLIBC ${glibc.join('.')}; at most ${glibcFloor.join('.')}`);
   }
   const glibcxx = highest(dynamic.output, 'GLIBCXX').join('.');
-  return { code: 0, output: `GLIBC >= ${glibc.join('.')}, GLIBCXX >= ${glibcxx}, ${libraries.join(' ')}\n` };
+  const needs = `GLIBC >= ${glibc.join('.')}, GLIBCXX >= ${glibcxx}, ${libraries.join(' ')}`;
+  return { code: 0, output: `${path.basename(binary)}: ${needs}\n` };
+}
+
+async function checkBinaries() {
+  let output = '';
+  for (const binary of packed.binaries) {
+    const result = await checkBinary(binary);
+    if (result.code !== 0) return result;
+    output += result.output;
+  }
+  return { code: 0, output };
 }
 
 async function pack() {
@@ -59,7 +70,7 @@ async function pack() {
   const [report] = JSON.parse(result.output.slice(result.output.indexOf('[\n')));
   packed.tarball = path.join(folder, report.filename);
   const names = report.files.map(file => file.path);
-  const missing = [...needed, packed.binary].filter(name => !names.includes(name));
+  const missing = [...needed, ...packed.binaries].filter(name => !names.includes(name));
   if (missing.length > 0) return fail(`the tarball lacks ${missing.join(', ')}`);
   const stray = names.filter(name => !needed.includes(name) && !/^(dist|prebuilds)\//.test(name));
   if (stray.length > 0)
@@ -98,7 +109,7 @@ async function checkTypes() {
   return runTool('tsc', [...options, ...lib, 'consumer.mts', 'consumer.cts'], { cwd: folder });
 }
 
-async function train(file) {
+async function runInstalled(file) {
   copyFileSync(path.join(root, 'scripts/pack-test', file), path.join(folder, file));
   // A build folder beside the package would hide a missing prebuilt binary.
   return run(process.execPath, [file], { cwd: folder, env: { PREBUILDS_ONLY: '1' } });
@@ -107,16 +118,17 @@ async function train(file) {
 const steps = [
   ['prebuilt binary', buildBinary],
   ['typescript build', buildTs],
-  ['libraries and GLIBC', checkBinary],
+  ['libraries and GLIBC', checkBinaries],
   ['npm pack', pack],
   ['publint', () => runTool('publint', ['run', packed.tarball, '--strict'])],
   ['attw', () => runTool('attw', [packed.tarball])],
   ['npm install', install],
   ['types', checkTypes],
-  ['train (esm)', () => train('train.mjs')],
-  ['train (commonjs)', () => train('train.cjs')],
+  ['train (esm)', () => runInstalled('train.mjs')],
+  ['train (commonjs)', () => runInstalled('train.cjs')],
+  ['device', () => runInstalled('device.cjs')],
 ];
-const shown = ['libraries and GLIBC', 'npm pack', 'train (esm)', 'train (commonjs)'];
+const shown = ['libraries and GLIBC', 'npm pack', 'train (esm)', 'train (commonjs)', 'device'];
 
 async function main() {
   let passed = 0;

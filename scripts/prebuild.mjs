@@ -1,11 +1,23 @@
-// Makes prebuilds/<platform>-<arch>/hebb.glibc.node, the binary that the package ships.
-import { readdirSync, rmSync } from 'node:fs';
+// Makes prebuilds/<platform>-<arch>/hebb.glibc.node, the binary that the package ships; with HEBB_CUDA=ON in the environment
+// also the CUDA library, which the addon looks for beside itself.
+import { copyFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { isMain, root, runTool } from './process.mjs';
+import { buildCuda, cudaLibrary } from './build.mjs';
+import { isMain, root, run, runTool } from './process.mjs';
 import { installCommand, missingPackages } from './toolchain.mjs';
 
-/** Resolves to `{ code, output, file }`, `file` being the binary's path from the root. */
-export async function prebuild({ stream = false } = {}) {
+/** Puts the CUDA library beside the addon. */
+async function addCuda(folder) {
+  const built = await buildCuda();
+  if (built.code !== 0) return built;
+  const file = path.join(folder, path.basename(cudaLibrary));
+  copyFileSync(path.join(root, cudaLibrary), path.join(root, file));
+  const stripped = await run('strip', ['--strip-unneeded', file]);
+  return stripped.code === 0 ? { ...built, file } : stripped;
+}
+
+/** Resolves to `{ code, output, files }`, `files` being the paths of the binaries from the root, the addon first. */
+export async function prebuild({ stream = false, cuda = process.env.HEBB_CUDA === 'ON' } = {}) {
   const missing = missingPackages();
   if (missing.length > 0) {
     return {
@@ -18,17 +30,20 @@ export async function prebuild({ stream = false } = {}) {
   const args = ['--napi', '--tag-libc', '--strip', '-t', process.versions.node];
   const result = await runTool('prebuildify', args, { env, stream });
   if (result.code !== 0) return result;
-  const platform = `${process.platform}-${process.arch}`;
-  const files = readdirSync(path.join(root, 'prebuilds', platform)).filter(name => name.endsWith('.node'));
-  if (files.length === 1) return { ...result, file: path.join('prebuilds', platform, files[0]) };
-  return {
-    code: 1,
-    output: `prebuild: prebuilds/${platform} holds ${files.join(', ')}; it must hold one .node file\n`,
-  };
+  const folder = path.join('prebuilds', `${process.platform}-${process.arch}`);
+  const addons = readdirSync(path.join(root, folder)).filter(name => name.endsWith('.node'));
+  if (addons.length !== 1) {
+    const output = `prebuild: ${folder} holds ${addons.join(', ')}; it must hold one .node file\n`;
+    return { code: 1, output };
+  }
+  const addon = path.join(folder, addons[0]);
+  if (!cuda) return { ...result, files: [addon] };
+  const library = await addCuda(folder);
+  return library.code === 0 ? { ...result, files: [addon, library.file] } : library;
 }
 
 if (isMain(import.meta.url)) {
-  const { code, output, file } = await prebuild({ stream: true });
-  process.stdout.write(code === 0 ? `${file}\n` : output);
+  const { code, output, files } = await prebuild({ stream: true });
+  process.stdout.write(code === 0 ? `${files.join('\n')}\n` : output);
   process.exitCode = code;
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <cstring>
 #include <vector>
 
 namespace cg = cooperative_groups;
@@ -149,6 +151,26 @@ double shared_bandwidth(void) {
   const double ms = median_of(9, [&] { read_shared<<<blocks, kThreads>>>(times, nullptr); });
   return or_failed(16.0 * blocks * kThreads * times / ms * 1e3);
 }
+
+// Bytes per second from the host's memory to the device, pinned or as malloc gives it.
+static double upload(bool pinned) {
+  const size_t bytes = size_t{64} << 20;
+  void *host = nullptr, *device = nullptr;
+  cudaError_t status = cudaMalloc(&device, bytes);
+  if (pinned && status == cudaSuccess) status = cudaHostAlloc(&host, bytes, cudaHostAllocDefault);
+  if (!pinned) host = std::malloc(bytes);
+  if (status == cudaSuccess && host == nullptr) status = cudaErrorMemoryAllocation;
+  double ms = 0;
+  if (status == cudaSuccess) {
+    std::memset(host, 1, bytes);
+    ms = median_of(9, [&] { cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice); });
+  }
+  pinned ? static_cast<void>(cudaFreeHost(host)) : std::free(host);
+  cudaFree(device);
+  return status == cudaSuccess ? or_failed(static_cast<double>(bytes) / ms * 1e3) : failed(status);
+}
+double upload_pinned(void) { return upload(true); }
+double upload_pageable(void) { return upload(false); }
 
 // Floating point operations per second of f32 FMA.
 double fma_rate(void) {

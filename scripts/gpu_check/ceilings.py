@@ -12,6 +12,8 @@ FIGURES = {
     "copy_bandwidth": ("TB/s", 1e-12),
     "l2_bandwidth": ("TB/s", 1e-12),
     "shared_bandwidth": ("TB/s", 1e-12),
+    "upload_pinned": ("GB/s", 1e-9),
+    "upload_pageable": ("GB/s", 1e-9),
     "fma_rate": ("TFLOP/s", 1e-12),
     "launch_host": ("us", 1e6),
     "launch_round_trip": ("us", 1e6),

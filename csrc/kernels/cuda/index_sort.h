@@ -63,7 +63,7 @@ HEBB_DEVICE unsigned lanes_alike(int digit, bool has_item) {
 }
 
 // For the warp's items in order, 32 at a time: visit(position, digit, rank) by each lane, `rank` being its
-// own among the lanes alike, then advance(digit, count) by the first of them. All warps take as many turns.
+// own among the lanes alike, then advance(digit, count) by the first of them. Both touch what is the warp's.
 template <class Visit, class Advance>
 HEBB_DEVICE void for_warp_items(const Pass& pass, Visit visit, Advance advance) {
   const int64_t first = hw::block() * kBlockItems + hw::warp() * kWarpItems;
@@ -76,9 +76,9 @@ HEBB_DEVICE void for_warp_items(const Pass& pass, Visit visit, Advance advance) 
     const int rank = bits_in(alike & ((1u << hw::lane()) - 1));
     if (has_item) visit(position, digit, rank);
     // Votes do not order what lanes read and write; barriers do.
-    hw::sync();
+    hw::sync_warp();
     if (has_item && rank == 0) advance(digit, bits_in(alike));
-    hw::sync();
+    hw::sync_warp();
   }
 }
 
