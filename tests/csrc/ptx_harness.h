@@ -18,6 +18,7 @@
 #include "kernels/fused.h"
 #include "kernels/ptx/fill.h"
 #include "program_harness.h"
+#include "ptx_record.h"
 #include "stream/passes/assemble.h"
 #include "stream/ptx/emit.h"
 
@@ -116,6 +117,13 @@ inline double difference(const char* a, const char* b, DType dtype) {
 // The program on the CPU and as PTX; returns the greatest distance.
 inline double ptx_distance(TestProgram& made, const std::string& what, double allowed = 0,
                            double absolute = 0) {
+  if (is_recording_ptx()) {
+    static PtxAllowance allowance;
+    allowance = {what, allowed, absolute};
+    made.run_tiles = [](const stream::Command& command) { record_ptx(command, allowance); };
+    made.run(1);
+    return 0;
+  }
   made.run_tiles = nullptr;
   const auto want = made.run(1);
   made.run_tiles = &run_as_ptx;
