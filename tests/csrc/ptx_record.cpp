@@ -11,7 +11,7 @@ namespace hebb::testing {
 namespace {
 
 constexpr size_t kMostBytes = size_t{1} << 21;  // of one command
-constexpr size_t kMostCommands = 2;             // of one text: a small and a large one
+constexpr size_t kMostCommands = 4;             // of one text
 // As many as a large GPU has. The second grid has so few threads that each takes several turns.
 constexpr int kMultiprocessors = 132;
 constexpr int kFewThreads = 64;
@@ -117,7 +117,7 @@ void run_on_cpu(const stream::Command& command) {
   command.slot->cpu(command, context);
 }
 
-// Of one text, the smallest and the largest are kept.
+// Of one text, the smallest and the largest are kept, and of those of one size the first and the last.
 void keep(Kernel& kernel, Record record) {
   auto& records = kernel.records;
   const auto place = std::upper_bound(records.begin(), records.end(), record.bytes(),
