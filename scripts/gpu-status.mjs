@@ -1,5 +1,5 @@
-// Lists every CUDA kernel family with the hash of its sources, and which result in bench/gpu has verified that
-// hash on a device. `--json` for programs; `--root DIR` looks at another tree.
+// Lists every CUDA kernel family, and the programs that compiled steps fuse, with the hash of its sources, and
+// which result in bench/gpu has verified that hash on a device. `--json` for programs; `--root DIR` looks at another tree.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -10,10 +10,10 @@ const { values } = parseArgs({ options: { json: { type: 'boolean' }, root: { typ
 const root = values.root ?? own;
 const csrc = path.join(root, 'csrc');
 
-/** A file of csrc and the kernel headers that it includes, in turn; sorted. */
-function sourcesOf(file) {
+/** Files of csrc and the kernel headers that they include, in turn; sorted. */
+function sourcesOf(files) {
   const found = new Set();
-  const waiting = [file];
+  const waiting = [...files];
   while (waiting.length > 0) {
     const name = waiting.pop();
     if (found.has(name) || !existsSync(path.join(csrc, name))) continue;
@@ -35,12 +35,19 @@ function hashOf(names) {
   return hash.digest('hex');
 }
 
+/** The files of a folder of csrc, as paths from there; none where it is missing. */
+function filesOf(folder) {
+  const names = existsSync(path.join(csrc, folder)) ? readdirSync(path.join(csrc, folder)) : [];
+  return names.sort().map(name => `${folder}/${name}`);
+}
+
 function families() {
-  const folder = path.join(csrc, 'kernels', 'cuda');
-  return readdirSync(folder)
-    .filter(name => name.endsWith('.cu'))
-    .sort()
-    .map(name => ({ family: name.slice(0, -3), hash: hashOf(sourcesOf(`kernels/cuda/${name}`)) }));
+  const kernels = filesOf('kernels/cuda').filter(name => name.endsWith('.cu'));
+  const groups = kernels.map(name => [path.basename(name, '.cu'), [name]]);
+  // The text of fused programs is made at run time, from these.
+  const texts = [...filesOf('stream/ptx'), ...filesOf('kernels/ptx')];
+  if (texts.length > 0) groups.push(['programs', texts]);
+  return groups.map(([family, files]) => ({ family, hash: hashOf(sourcesOf(files)) }));
 }
 
 /** The committed results, the newest first. */

@@ -58,9 +58,9 @@ class Api(ctypes.Structure):
         ("end_capture", CFUNCTYPE(c_int, c_void_p, POINTER(c_void_p))),
         ("launch_graph", CFUNCTYPE(c_int, c_void_p, c_void_p)),
         ("destroy_graph", CFUNCTYPE(c_int, c_void_p)),
-        ("load_ptx", c_void_p),
-        ("launch_ptx", c_void_p),
-        ("unload_ptx", c_void_p),
+        ("load_ptx", CFUNCTYPE(c_int, c_char_p, c_char_p, POINTER(c_void_p))),
+        ("launch_ptx", CFUNCTYPE(c_int, c_void_p, c_int, c_int, c_void_p, c_size_t, c_void_p)),
+        ("unload_ptx", CFUNCTYPE(c_int, c_void_p)),
         ("kernels", POINTER(CudaKernel)),
         ("kernel_count", c_int),
     ]

@@ -42,7 +42,7 @@ def architecture() -> str:
     return digits + "a" if digits == "90" else digits
 
 
-def _run(command: list[str], seconds: float) -> None:
+def _run(command: list[str], seconds: float) -> str:
     try:
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False
@@ -53,6 +53,7 @@ def _run(command: list[str], seconds: float) -> None:
         raise BuildError(f"{command[0]}: {error}") from error
     if done.returncode != 0:
         raise BuildError("\n".join(done.stdout.splitlines()[-15:]))
+    return done.stdout
 
 
 def _build(name: str, target: str, options: list[str], jobs: int, seconds: float) -> str:
@@ -62,9 +63,9 @@ def _build(name: str, target: str, options: list[str], jobs: int, seconds: float
     _run(["cmake", "-S", str(ROOT), "-B", str(folder), *generator, *compiler, *options], seconds)
     left = seconds - (time.monotonic() - begin)
     _run(["cmake", "--build", str(folder), "--target", target, "--parallel", str(jobs)], max(left, 1))
-    found = sorted(folder.rglob(f"lib{target}.so"))
+    found = sorted([*folder.rglob(f"lib{target}.so"), *folder.glob(target)])
     if not found:
-        raise BuildError(f"lib{target}.so was not built in {folder}")
+        raise BuildError(f"{target} was not built in {folder}")
     return str(found[0])
 
 
@@ -83,6 +84,17 @@ def device_library(delay: bool = False, seconds: float = 240) -> str:
 
 def emulator_library(jobs: int = 2, seconds: float = 900) -> str:
     return _build("emulator", "hebb_cuda_emulator", ["-DHEBB_CUDA_EMULATOR=ON"], jobs, seconds)
+
+
+def record_programs(seconds: float) -> tuple[str, str]:
+    """A file of the fused programs that the C++ tests run, recorded here, and what was recorded."""
+    begin = time.monotonic()
+    options = ["-DHEBB_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release"]
+    tests = _build("tests", "hebb_tests", options, os.cpu_count() or 1, seconds)
+    file = FOLDER / "programs.rec"
+    left = seconds - (time.monotonic() - begin)
+    told = _run([tests, "--record", str(file)], max(left, 1))
+    return str(file), told.splitlines()[-1]
 
 
 def ceilings_library(arch: str, seconds: float = 120) -> str:

@@ -1,4 +1,4 @@
-"""What a CUDA kernel family was built from, as one hash: the same as scripts/gpu-status.mjs."""
+"""What a CUDA kernel family or the text of programs is made from, as one hash: as in scripts/gpu-status.mjs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = re.compile(r'^#include "(kernels/[^"]+)"', re.MULTILINE)
 
 
-def sources_of(root: Path, source: str) -> list[str]:
-    """A file of csrc and the kernel headers that it includes, in turn; sorted paths from csrc."""
-    found, waiting = set(), [source]
+PROGRAMS = "programs"  # beside the families: what compiled steps fuse
+PROGRAM_FOLDERS = ("stream/ptx", "kernels/ptx")
+
+
+def sources_of(root: Path, sources: list[str]) -> list[str]:
+    """Files of csrc and the kernel headers that they include, in turn; sorted paths from csrc."""
+    found, waiting = set(), list(sources)
     while waiting:
         name = waiting.pop()
         if name in found or not (root / "csrc" / name).is_file():
@@ -30,6 +34,10 @@ def hash_of(root: Path, names: list[str]) -> str:
 
 
 def families(root: Path = ROOT) -> dict[str, str]:
-    """Each csrc/kernels/cuda/<family>.cu and its hash."""
-    files = sorted((root / "csrc" / "kernels" / "cuda").glob("*.cu"))
-    return {f.stem: hash_of(root, sources_of(root, f"kernels/cuda/{f.name}")) for f in files}
+    """Each csrc/kernels/cuda/<family>.cu and its hash, and that of programs."""
+    csrc = root / "csrc"
+    groups = {f.stem: [f"kernels/cuda/{f.name}"] for f in sorted((csrc / "kernels" / "cuda").glob("*.cu"))}
+    texts = [f"{folder}/{f.name}" for folder in PROGRAM_FOLDERS for f in (csrc / folder).glob("*")]
+    if texts:
+        groups[PROGRAMS] = texts
+    return {name: hash_of(root, sources_of(root, sources)) for name, sources in groups.items()}

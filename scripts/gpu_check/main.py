@@ -13,13 +13,14 @@ from typing import Any, Callable
 from .abi import Library, LibraryError
 from .build import FOLDER, BuildError, device_library, emulator_library, environment
 from .cases import FAMILIES, UNCHECKED, family_of
-from .hashes import families
+from .hashes import PROGRAMS, families
 from .report import Report
 
 PHASES = (
     "library",
     "ceilings",
     "kernels",
+    "programs",
     "gradients",
     "delay",
     "sanitizer",
@@ -42,6 +43,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
         "--out", default=os.environ.get("OUT", str(FOLDER.parent / "gpu")), help="folder of the results"
     )
     parser.add_argument("--library", help="a libhebb_cuda.so to check instead of building one")
+    parser.add_argument("--programs", help="a file of hebb_tests --record, instead of recording one")
     parser.add_argument("--node", help="a Node binary, to train with the packed package")
     parser.add_argument("--package", help="the folder of that package")
     parser.add_argument("--seed", type=int, default=None, help="of the inputs (default: a fresh one)")
@@ -128,13 +130,14 @@ def reason_of(slot: str) -> str:
 
 
 def verified(run: Run) -> dict[str, dict[str, Any]]:
-    """Each kernel family: its hash, and whether all of its cases passed, nothing else failing."""
-    kernels = run.report.result["phases"].get("kernels", {}).get("value", {})
-    whole = not (run.asked.quick or run.asked.dry_run or run.only or run.failed)
+    """Each kernel family, and programs: its hash, and whether all cases passed, nothing else failing."""
+    phases = run.report.result["phases"]
+    kernels, programs = ((phases.get(name, {}).get("value") or {}) for name in ("kernels", "programs"))
+    whole = not (run.asked.quick or run.asked.dry_run or run.asked.only or run.failed)
     found = {}
     for source, digest in families().items():
         family = family_of(source)
-        passed = kernels.get(family, {}) if family else {}
+        passed = programs if source == PROGRAMS else kernels.get(family, {}) if family else {}
         good = bool(passed.get("passed")) and passed.get("failed") == 0 and passed.get("complete", False)
         found[source] = {"hash": digest, "verified": whole and good, "cases": passed.get("passed", 0)}
     return found

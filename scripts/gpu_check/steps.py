@@ -8,19 +8,23 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from .build import BuildError, ceilings_library, device_library, nvcc, output_of, smi
+from .build import BuildError, ceilings_library, device_library, nvcc, output_of, record_programs, smi
 from .main import Run
 from .phases import run_phase
-from .sweep import Sweep, families_with_kernels, slots_named, sweep_all
+from .recording import RecordingError, kernels_in
+from .sweep import Sweep, families_with_kernels, slots_named, sweep_all, sweep_family
 from .workers import PER_SLOT
 
 SANITIZER_SECONDS = 90.0
+RECORD_SECONDS = 150.0  # to build and run the tests that record programs
+QUICK_PROGRAMS = 60
 
 
 def order(run: Run) -> list[tuple[str, Callable[[Run], None]]]:
     """What can be wrong comes first, then what is measured."""
     every: list[tuple[str, Callable[[Run], None]]] = [
         ("kernels", kernels),
+        ("programs", programs),
         ("gradients", gradients),
         ("ceilings", ceilings),
         ("delay", delay),
@@ -56,6 +60,48 @@ def kernels(run: Run) -> None:
     run.report.phase("kernels", {**{f: s.summary() for f, s in sweeps.items()}, "noKernel": missing}, status)
     if status != "ok":
         run.failed.append("kernels")
+
+
+def _recording(run: Run) -> tuple[str, str]:
+    """The file of recorded programs, or why there is none."""
+    if run.asked.programs:
+        return run.asked.programs, ""
+    if "programs" not in run.phases:
+        if run.only:
+            return "", "--only names kernels"
+        if run.asked.dry_run:
+            return "", "give --programs, or --only programs, which builds hebb_tests: that takes minutes"
+    run.report.say("   building hebb_tests, which records the programs")
+    begin = time.monotonic()
+    seconds = run.left() * 0.8 if run.phases else min(run.left() * 0.4, RECORD_SECONDS)
+    try:
+        file, told = record_programs(seconds)
+    except BuildError as error:
+        return "", f"no programs recorded: {error}"
+    run.report.say(f"   {told}, in {time.monotonic() - begin:.0f} s")
+    return file, ""
+
+
+def programs(run: Run) -> None:
+    """The fused programs of compiled steps, as recorded on a CPU."""
+    file, why = _recording(run)
+    if why:
+        run.report.phase("programs", None, f"skipped: {why}")
+        return
+    try:
+        count = kernels_in(file)
+    except RecordingError as error:
+        run.report.phase("programs", {"error": str(error)}, f"FAILED: {error}")
+        run.failed.append("programs")
+        return
+    every = max(1, -(-count // QUICK_PROGRAMS)) if run.asked.quick else 1
+    sweep = sweep_family(
+        "programs", run.job(programs=file, every=every), run.left() * 0.5, phase="programs"
+    )
+    status = _tell(run, {"programs": sweep})
+    run.report.phase("programs", {**sweep.summary(), "file": file, "kernels": -(-count // every)}, status)
+    if status != "ok":
+        run.failed.append("programs")
 
 
 def gradients(run: Run) -> None:

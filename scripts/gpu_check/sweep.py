@@ -1,4 +1,4 @@
-"""The kernels of all families, each family in a process of its own, and what became of them."""
+"""All kernels, each family in a process of its own, or all programs, and what became of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Sweep:
     failures: list[dict[str, Any]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
-    worst: dict[str, float] = field(default_factory=dict)  # by slot and dtype
+    worst: dict[str, float] = field(default_factory=dict)  # by slot and dtype, or as results say
     seconds: float = 0.0
     complete: bool = False
 
@@ -40,7 +40,7 @@ class Sweep:
             self.failures.append({"case": result["case"], "problems": result["problems"]})
             return
         self.passed += 1
-        key = " ".join(result["case"].split()[:2])
+        key = result.get("group") or " ".join(result["case"].split()[:2])
         self.worst[key] = max(self.worst.get(key, 0.0), result["worst"])
 
     def summary(self) -> dict[str, Any]:
@@ -55,7 +55,9 @@ class Sweep:
         }
 
 
-def sweep_family(family: str, job: dict[str, Any], timeout: float, under: tuple[str, ...] = ()) -> Sweep:
+def sweep_family(
+    family: str, job: dict[str, Any], timeout: float, under: tuple[str, ...] = (), phase: str = "kernels"
+) -> Sweep:
     """Goes on behind a case that ended its process, without the other cases of its slot."""
     sweep, skip, avoid = Sweep(family), 0, []
     for _ in range(RESTARTS):
@@ -64,7 +66,7 @@ def sweep_family(family: str, job: dict[str, Any], timeout: float, under: tuple[
             break
         job = {**job, "family": family, "skip": skip, "avoid": avoid}
         outcome = run_phase(
-            "kernels", job, left, under, stall=STALL_SECONDS if not under else 2 * STALL_SECONDS
+            phase, job, left, under, stall=STALL_SECONDS if not under else 2 * STALL_SECONDS
         )
         sweep.seconds += outcome.seconds
         sweep.missing += outcome.values("missing")

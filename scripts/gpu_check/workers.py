@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Iterator
+from functools import partial
+from typing import Any, Callable, Iterable, Iterator
 
 from .abi import NOT_SUPPORTED, OUT_OF_MEMORY, DeviceError, Library
 from .case import MIDDLE, Case
@@ -34,29 +35,58 @@ def chosen(job: dict[str, Any]) -> Iterator[Case]:
     yield from cases
 
 
-def kernels(job: dict[str, Any], tell: Teller) -> int:
-    """Phase 2, and 4 and 5 with other libraries: every case of a family."""
-    device = Device(Library(job["library"]))
-    for i, case in enumerate(chosen(job)):
-        if i < job["skip"] or case.slot in job["avoid"]:
+Check = tuple[str, Callable[[], dict[str, Any]] | None]
+
+
+def _run_all(job: dict[str, Any], tell: Teller, checks: Iterable[Check]) -> int:
+    """Each by its name, whose first word is the kernel's; without a function, the kernel is missing."""
+    for i, (name, run) in enumerate(checks):
+        kernel = name.split()[0]
+        if i < job["skip"] or kernel in job["avoid"]:
             continue
-        if case.slot not in device.library.functions:
-            tell(missing=case.slot, index=i)
+        if run is None:
+            tell(missing=kernel, index=i)
             continue
-        tell(start=case.name, index=i)
+        tell(start=name, index=i)
+        failed = {"case": name, "ok": False, "worst": 0.0, "digest": ""}
         try:
-            tell(result=run_case(device, case, job["seed"], job["exact"]))
+            tell(result=run())
         except DeviceError as error:
-            tell(
-                result={"case": case.name, "ok": False, "problems": [str(error)], "worst": 0.0, "digest": ""}
-            )
+            tell(result={**failed, "problems": [str(error)]})
             if error.status not in (OUT_OF_MEMORY, NOT_SUPPORTED):
                 return 3  # no call works any more: the parent goes on in a fresh process
         except Exception as error:  # noqa: BLE001
-            text = f"{type(error).__name__}: {error}"
-            tell(result={"case": case.name, "ok": False, "problems": [text], "worst": 0.0, "digest": ""})
+            tell(result={**failed, "problems": [f"{type(error).__name__}: {error}"]})
     tell(done=True)
     return 0
+
+
+def kernels(job: dict[str, Any], tell: Teller) -> int:
+    """Phase 2, and 4 and 5 with other libraries: every case of a family."""
+    device = Device(Library(job["library"]))
+    there = device.library.functions
+    return _run_all(
+        job,
+        tell,
+        (
+            (
+                case.name,
+                partial(run_case, device, case, job["seed"], job["exact"]) if case.slot in there else None,
+            )
+            for case in chosen(job)
+        ),
+    )
+
+
+def programs(job: dict[str, Any], tell: Teller) -> int:
+    """Every recorded command, or those of some kernels."""
+    from .programs import Loader, run_command
+    from .recording import commands_in
+
+    device = Device(Library(job["library"]))
+    loader = Loader(device)
+    commands = commands_in(job["programs"], job["every"])
+    return _run_all(job, tell, ((c.name, partial(run_command, device, loader, c)) for c in commands))
 
 
 def gradients(job: dict[str, Any], tell: Teller) -> int:
@@ -113,6 +143,7 @@ def baselines_jax(job: dict[str, Any], tell: Teller) -> int:
 
 WORKERS: dict[str, Callable[[dict[str, Any], Teller], int]] = {
     "kernels": kernels,
+    "programs": programs,
     "gradients": gradients,
     "ceilings": ceilings,
     "benchmarks": benchmarks,

@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "kernels/fused.h"
 #include "kernels/ptx/fill.h"
 #include "program_harness.h"
+#include "ptx_record.h"
 #include "stream/passes/assemble.h"
 #include "stream/ptx/emit.h"
 
@@ -23,7 +26,7 @@ namespace hebb::testing {
 
 namespace emulator = kernels::cuda::emulator;
 
-// The texts that were run, by entry.
+// The texts that were run since the last were assembled, by entry.
 inline std::map<std::string, std::string>& ptx_texts() {
   static std::map<std::string, std::string> texts;
   return texts;
@@ -32,8 +35,14 @@ inline std::map<std::string, std::string>& ptx_texts() {
 inline int ptx_multiprocessors = 1;
 inline emulator::Order ptx_order = emulator::Order::kForward;
 
-// From its first to its last element.
-inline emulator::PtxMemory memory_of(const stream::Operand& operand) {
+// From an operand's first to its last element; a seed is given as its first.
+inline emulator::PtxMemory memory_of(const stream::Command& command, int k) {
+  const stream::Operand& operand = command[k];
+  const stream::TileProgram& tiles = *command.tiles;
+  for (int i = 0; i < tiles.instruction_count; ++i) {
+    const auto& instruction = tiles.instructions[i];
+    if (instruction.arity == 0 && tiles.output_count + instruction.seed == k) return {operand.data, 16};
+  }
   int64_t low = 0, high = 0;
   for (int axis = 0; axis < operand.rank; ++axis) {
     const int64_t reach = (operand.shape[axis] - 1) * operand.strides[axis];
@@ -54,16 +63,8 @@ inline void run_as_ptx(const stream::Command& command) {
   if (module == modules.end()) module = modules.try_emplace(program->entry, program->text).first;
   CHECK_EQ(ptx_texts().try_emplace(program->entry, program->text).first->second, program->text);
   std::vector<emulator::PtxMemory> memory;
-  for (int k = 0; k < command.operand_count; ++k) {
-    if (command[k].is_constant()) continue;
-    memory.push_back(memory_of(command[k]));
-  }
-  // Seeds are given as their first element.
-  for (int i = 0; i < command.tiles->instruction_count; ++i) {
-    const auto& instruction = command.tiles->instructions[i];
-    if (instruction.arity == 0)
-      memory.push_back({command[command.tiles->output_count + instruction.seed].data, 16});
-  }
+  for (int k = 0; k < command.operand_count; ++k)
+    if (!command[k].is_constant()) memory.push_back(memory_of(command, k));
   const auto launch = stream::ptx_launch(*program, command, ptx_multiprocessors);
   module->second.run(program->entry, {.threads = launch.threads, .blocks = launch.blocks}, ptx_order,
                      launch.arguments.data(), launch.arguments.size() * 8, &memory);
@@ -116,6 +117,13 @@ inline double difference(const char* a, const char* b, DType dtype) {
 // The program on the CPU and as PTX; returns the greatest distance.
 inline double ptx_distance(TestProgram& made, const std::string& what, double allowed = 0,
                            double absolute = 0) {
+  if (is_recording_ptx()) {
+    static PtxAllowance allowance;
+    allowance = {what, allowed, absolute};
+    made.run_tiles = [](const stream::Command& command) { record_ptx(command, allowance); };
+    made.run(1);
+    return 0;
+  }
   made.run_tiles = nullptr;
   const auto want = made.run(1);
   made.run_tiles = &run_as_ptx;
@@ -156,30 +164,41 @@ inline std::string find_ptxas() {
   return "";
 }
 
-// Every text that was run since the last time, by ptxas where there is one. Not optimised: what it refuses,
-// it refuses before.
-inline void assemble_ptx_texts(const std::vector<std::string>& targets) {
+inline void write_ptx(const std::string& file, const std::vector<std::string>& texts) {
+  std::ofstream all(file);
+  for (size_t i = 0; i < texts.size(); ++i)
+    all << (i == 0 ? texts[i] : texts[i].substr(texts[i].find(".visible")));
+}
+
+// At the end of a test: every text that it ran, by ptxas where there is one; none for the same target twice.
+// Not optimised: what it refuses, it refuses before.
+inline void assemble_ptx_texts(const std::vector<std::string>& targets = kPtxTargets) {
+  static std::map<std::string, std::set<std::string>> assembled;  // entries, by target
+  std::map<std::string, std::string> ran;
+  ran.swap(ptx_texts());
+  if (ran.empty()) return;
   const std::string ptxas = find_ptxas();
-  std::map<std::string, std::string> texts;
-  texts.swap(ptx_texts());
   if (ptxas.empty()) {
-    std::printf("%zu PTX kernels were not assembled: no ptxas here\n", texts.size());
+    std::printf("%zu PTX kernels were not assembled: no ptxas here\n", ran.size());
     return;
   }
   std::string folder = (std::filesystem::temp_directory_path() / "hebb_ptx_XXXXXX").string();
   CHECK(mkdtemp(folder.data()) != nullptr);
-  const std::string file = folder + "/all.ptx";
-  std::ofstream all(file);
-  bool first = true;
-  for (const auto& [entry, text] : texts) {
-    all << (first ? text : text.substr(text.find(".visible")));
-    first = false;
-  }
-  all.close();
+  std::vector<std::string> lines;
   for (const std::string& target : targets) {
-    const std::string line = ptxas + " -O0 -arch=sm_" + target + " -o " + folder + "/all.cubin " + file;
-    if (std::system(line.c_str()) != 0) throw Failure(__FILE__, __LINE__, line);
+    std::vector<std::string> texts;
+    for (const auto& [entry, text] : ran)
+      if (assembled[target].insert(entry).second) texts.push_back(text);
+    if (texts.empty()) continue;
+    const std::string file = folder + "/sm_" + target + ".ptx";
+    write_ptx(file, texts);
+    lines.push_back(ptxas + " -O0 -arch=sm_" + target + " -o " + file + ".cubin " + file);
   }
+  std::vector<std::future<int>> runs;
+  for (const std::string& line : lines)
+    runs.push_back(std::async(std::launch::async, [&line] { return std::system(line.c_str()); }));
+  for (size_t i = 0; i < runs.size(); ++i)
+    if (runs[i].get() != 0) throw Failure(__FILE__, __LINE__, lines[i]);
   std::filesystem::remove_all(folder);
 }
 

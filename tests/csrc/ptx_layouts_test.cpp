@@ -24,6 +24,7 @@ TEST(ptx_tails_of_every_width) {
       ptx_distance(made, std::string(dtype_name(dtype)) + " of " + std::to_string(size));
     }
   }
+  assemble_ptx_texts();
 }
 
 TEST(ptx_operands_that_are_not_aligned) {
@@ -35,6 +36,7 @@ TEST(ptx_operands_that_are_not_aligned) {
     fuse_all(made);
     ptx_distance(made, "from element " + std::to_string(first));
   }
+  assemble_ptx_texts();
 }
 
 // x [.., n] with another operand that is broadcast, turned, a part, reversed or a constant.
@@ -70,6 +72,7 @@ TEST(ptx_operands_of_any_layout) {
       ptx_distance(made, "turned");
     }
   }
+  assemble_ptx_texts();
 }
 
 // Rows so far apart that 32 bits do not hold the distance; most of the memory between is never touched.
@@ -112,6 +115,7 @@ TEST(ptx_wide_indices) {
       CHECK_EQ(out.as<float>()[i], -from[i % columns + i / columns * kApart]);
   }
   munmap(memory, bytes);
+  assemble_ptx_texts();
 }
 
 // An output on an input's memory, beside another one that is made of it.
@@ -134,6 +138,7 @@ TEST(ptx_outputs_may_lie_on_inputs) {
     }
     ptx_order = emulator::Order::kForward;
   }
+  assemble_ptx_texts();
 }
 
 TEST(ptx_of_one_class_is_one_kernel) {
@@ -152,6 +157,7 @@ TEST(ptx_of_one_class_is_one_kernel) {
       entries.push_back("");
     }
   }
+  assemble_ptx_texts();
 }
 
 TEST(ptx_divisors_are_exact) {
@@ -167,8 +173,6 @@ TEST(ptx_divisors_are_exact) {
     }
   }
 }
-
-TEST(ptx_layout_kernels_assemble) { assemble_ptx_texts(kPtxTargets); }
 
 }  // namespace
 }  // namespace hebb::testing

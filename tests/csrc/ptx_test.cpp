@@ -60,6 +60,7 @@ TEST(ptx_formulas_are_those_of_the_cpu) {
         std::printf("  %s of %s: %g units from the CPU\n", name.c_str(), dtype_name(compute), most);
     }
   }
+  assemble_ptx_texts();
 }
 
 // Every border of one operand with every one of the other.
@@ -85,6 +86,7 @@ TEST(ptx_powers_at_all_borders) {
     fuse_all(made);
     ptx_distance(made, "pow", 2);
   }
+  assemble_ptx_texts();
 }
 
 TEST(ptx_conversions_are_those_of_the_cpu) {
@@ -99,6 +101,7 @@ TEST(ptx_conversions_are_those_of_the_cpu) {
       ptx_distance(made, std::string(dtype_name(from)) + " to " + dtype_name(to));
     }
   }
+  assemble_ptx_texts();
 }
 
 TEST(ptx_halves_round_doubles_once) {
@@ -122,6 +125,7 @@ TEST(ptx_halves_round_doubles_once) {
     fuse_all(made);
     ptx_distance(made, dtype_name(to));
   }
+  assemble_ptx_texts();
 }
 
 TEST(ptx_constants_round_to_their_dtype) {
@@ -139,6 +143,7 @@ TEST(ptx_constants_round_to_their_dtype) {
       }
     }
   }
+  assemble_ptx_texts();
 }
 
 TEST(ptx_scalar_bounds_of_integers_saturate) {
@@ -153,6 +158,7 @@ TEST(ptx_scalar_bounds_of_integers_saturate) {
       ptx_distance(made, "clamp");
     }
   }
+  assemble_ptx_texts();
 }
 
 TEST(ptx_drops_what_the_cpu_drops) {
@@ -174,9 +180,8 @@ TEST(ptx_drops_what_the_cpu_drops) {
       }
     }
   }
+  assemble_ptx_texts();
 }
-
-TEST(ptx_kernels_assemble) { assemble_ptx_texts(kPtxTargets); }
 
 }  // namespace
 }  // namespace hebb::testing

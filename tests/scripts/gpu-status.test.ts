@@ -38,6 +38,22 @@ test('a family changes with its file and the kernel headers behind it, and with 
   expect(hashes({ ...tree, 'csrc/stream/command.h': 'struct Command;\n' })).toEqual(before);
 });
 
+test('programs change with the sources of their text, and are listed behind the families', () => {
+  const sources = {
+    ...tree,
+    'csrc/stream/ptx/emit.cpp': '#include "kernels/ptx/number.h"\n#include "stream/command.h"\n',
+    'csrc/kernels/ptx/number.h': '#include "kernels/names.h"\n',
+    'csrc/kernels/names.h': '\n',
+  };
+  const before = hashes(sources);
+  expect(Object.keys(before)).toEqual(['add', 'sum', 'programs']);
+  for (const name of ['csrc/stream/ptx/emit.cpp', 'csrc/kernels/ptx/number.h', 'csrc/kernels/names.h']) {
+    const { add, programs } = hashes({ ...sources, [name]: '// changed\n' });
+    expect([name, add, programs === before.programs]).toEqual([name, before.add, false]);
+  }
+  expect(hashes({ ...sources, 'csrc/kernels/walk.h': '\n' }).programs).toBe(before.programs);
+});
+
 test('a result verifies the hash it was measured with, and no other', () => {
   const { add, sum } = hashes(tree);
   const result = (date: string, hash: string | undefined, verified = true): string =>
@@ -61,8 +77,9 @@ test('every family of the sources is listed, as text too', () => {
   const fill = readFileSync(path.join(root, 'csrc', 'kernels', 'cuda', 'fill.h'), 'utf8');
   const families = [...fill.matchAll(/^ {2}X\((\w+)\)/gm)].map(([, family]) => family);
   expect(families.length).toBeGreaterThan(0);
-  expect(output.trimEnd().split('\n')).toHaveLength(families.length);
-  for (const family of families) expect(output).toMatch(new RegExp(`^${family} `, 'm'));
+  // And programs, of which no family is made.
+  expect(output.trimEnd().split('\n')).toHaveLength(families.length + 1);
+  for (const family of [...families, 'programs']) expect(output).toMatch(new RegExp(`^${family} `, 'm'));
 });
 
 const hasPython = spawnSync('python3', ['-c', 'import numpy']).status === 0;

@@ -25,7 +25,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 # Slots that are not for devices, or that a program compiled at run time stands for.
 UNCHECKED = {
-    "fused": "its tile programs are compiled at run time",
+    "fused": "the phase of programs has what it compiles",
     "pack_panels": "packing is for CPUs",
     "pack_tiles": "packing is for CPUs",
     "rnn_sequence_grad": "the phase of gradients has it",
