@@ -108,12 +108,22 @@ struct PtxKernel {
   CUfunction function = nullptr;
 };
 
+// The text's module; what the assembler has against it is printed.
+CUresult load_module(decltype(&cuModuleLoadDataEx) load, const char* text, CUmodule* module) {
+  char log[4096] = "";
+  CUjit_option options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+  void* values[] = {log, reinterpret_cast<void*>(sizeof log)};
+  const CUresult status = load(module, text, 2, options, values);
+  if (status != CUDA_SUCCESS && *log != 0) std::fprintf(stderr, "hebb: ptx: %s\n", log);
+  return status;
+}
+
 int load_ptx(const char* text, const char* entry, void** kernel) {
-  static const auto load = driver_function<decltype(&cuModuleLoadData)>("cuModuleLoadData");
+  static const auto load = driver_function<decltype(&cuModuleLoadDataEx)>("cuModuleLoadDataEx");
   static const auto find = driver_function<decltype(&cuModuleGetFunction)>("cuModuleGetFunction");
   if (load == nullptr || find == nullptr) return cudaErrorNotSupported;
   PtxKernel loaded;
-  CUresult status = load(&loaded.module, text);
+  CUresult status = load_module(load, text, &loaded.module);
   if (status == CUDA_SUCCESS) status = find(&loaded.function, loaded.module, entry);
   if (status == CUDA_SUCCESS) *kernel = new PtxKernel(loaded);
   // The numbers of CUresult and cudaError_t agree for what these two return.
