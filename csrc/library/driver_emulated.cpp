@@ -1,6 +1,6 @@
 // The driver on the emulator: memory of the host, poisoned. HEBB_CUDA_EMULATOR names the order of threads:
 // forward (or 1), backward, shuffled. HEBB_CUDA_EMULATOR_FAULT is a cudaError_t that stands for a machine
-// where no device can be opened.
+// where no device can be opened; HEBB_CUDA_EMULATOR_DIES is after how many works it fails for good.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,8 +16,11 @@
 namespace hebb::library {
 namespace {
 
-constexpr int kInvalidValue = 1, kInvalidDevice = 101, kInvalidPtx = 218;
+constexpr int kInvalidValue = 1, kInvalidDevice = 101, kInvalidPtx = 218, kIllegalAddress = 700;
 constexpr uint64_t kMemory = uint64_t{4} << 30;
+
+// Of calls that a device which has failed refuses.
+int status() { return EmulatedQueue::is_dead() ? kIllegalAddress : stream::kCudaSuccess; }
 
 const char* error_text(int status) {
   switch (status) {
@@ -29,6 +32,8 @@ const char* error_text(int status) {
       return "CUDA driver version is insufficient for CUDA runtime version";
     case stream::kCudaNoDevice:
       return "no CUDA-capable device is detected";
+    case kIllegalAddress:
+      return "an illegal memory access was encountered";
     default:
       return "an error of the emulator";
   }
@@ -44,10 +49,13 @@ int count(int* devices) {
 int open(int device, stream::CudaInfo* info) {
   if (device != 0) return kInvalidDevice;
   *info = {"emulated", 9, 0, 2, 13000, 13000, kMemory, kMemory};
+  if (const char* dies = std::getenv("HEBB_CUDA_EMULATOR_DIES"))
+    EmulatedQueue::die_after(static_cast<uint64_t>(std::atoll(dies)));
   return stream::kCudaSuccess;
 }
 
 int allocate(void** data, size_t bytes) {
+  if (status() != stream::kCudaSuccess) return status();
   *data = memory().allocate(bytes);
   return *data == nullptr ? stream::kCudaOutOfMemory : stream::kCudaSuccess;
 }
@@ -73,7 +81,7 @@ int destroy_queue(void* queue) {
 int finish(void* queue) {
   if (queue_of(queue)->captures()) return kInvalidValue;
   queue_of(queue)->run_all();
-  return stream::kCudaSuccess;
+  return status();
 }
 
 // As a device's driver: what it does not see is read before this returns, or there when it does.
@@ -82,7 +90,7 @@ int copy(void* to, const void* from, size_t bytes, void* handle) {
   const bool sees_to = memory().has(to), sees_from = memory().has(from);
   if (sees_to && sees_from) {
     queue->put([=] { std::memcpy(to, from, bytes); });
-    return stream::kCudaSuccess;
+    return status();
   }
   if (queue->captures()) return kInvalidValue;
   if (sees_to) {
@@ -92,9 +100,9 @@ int copy(void* to, const void* from, size_t bytes, void* handle) {
     });
   } else {
     queue->run_all();
-    std::memcpy(to, from, bytes);
+    if (status() == stream::kCudaSuccess) std::memcpy(to, from, bytes);
   }
-  return stream::kCudaSuccess;
+  return status();
 }
 
 // Where a queue was when it was recorded. The first question comes too early.
@@ -115,21 +123,21 @@ int destroy_event(void* event) {
 int record_event(void* event, void* queue) {
   if (queue_of(queue)->captures()) return kInvalidValue;
   *static_cast<Event*>(event) = {queue_of(queue), queue_of(queue)->place()};
-  return stream::kCudaSuccess;
+  return status();
 }
 int wait_event(void* event) {
   const auto* waited = static_cast<Event*>(event);
   if (waited->queue != nullptr) waited->queue->run_to(waited->place);
-  return stream::kCudaSuccess;
+  return status();
 }
 int query_event(void* event, int* reached) {
   auto* asked = static_cast<Event*>(event);
   *reached = asked->queue == nullptr || asked->asked;
   asked->asked = true;
-  return *reached ? wait_event(event) : stream::kCudaSuccess;
+  return *reached ? wait_event(event) : status();
 }
 
-int begin_capture(void* queue) { return queue_of(queue)->begin() ? stream::kCudaSuccess : kInvalidValue; }
+int begin_capture(void* queue) { return queue_of(queue)->begin() ? status() : kInvalidValue; }
 int end_capture(void* queue, void** graph) {
   if (!queue_of(queue)->captures()) return kInvalidValue;
   *graph = new Works(queue_of(queue)->end());
@@ -137,7 +145,7 @@ int end_capture(void* queue, void** graph) {
 }
 int launch_graph(void* graph, void* queue) {
   for (const auto& work : *static_cast<Works*>(graph)) queue_of(queue)->put(work);
-  return stream::kCudaSuccess;
+  return status();
 }
 int destroy_graph(void* graph) {
   delete static_cast<Works*>(graph);
@@ -150,6 +158,7 @@ struct PtxKernel {
 };
 
 int load_ptx(const char* text, const char* entry, void** kernel) {
+  if (status() != stream::kCudaSuccess) return status();
   try {
     *kernel = new PtxKernel{emulator::PtxModule(text), entry};
     return stream::kCudaSuccess;
@@ -164,7 +173,7 @@ int launch_ptx(void* kernel, int blocks, int threads, void* arguments, size_t by
   queue_of(queue)->put([=, order = queue_of(queue)->order, block = std::vector<char>(first, first + bytes)] {
     loaded->module.run(loaded->entry, {.threads = threads, .blocks = blocks}, order, block.data(), bytes);
   });
-  return stream::kCudaSuccess;
+  return status();
 }
 int unload_ptx(void* kernel) {
   delete static_cast<PtxKernel*>(kernel);

@@ -13,6 +13,10 @@ constexpr size_t kAlignment = 256;
 
 }  // namespace
 
+EmulatedQueue::EmulatedQueue(emulator::Order of) : Queue{of, &waiting_} { memory().add_queues(1); }
+
+EmulatedQueue::~EmulatedQueue() { memory().add_queues(-1); }
+
 bool EmulatedQueue::begin() {
   if (captures()) return false;
   graph_.clear();
@@ -29,6 +33,9 @@ void EmulatedQueue::run_to(uint64_t place) {
   while (first_ + next_ < place && !idle()) {
     // Counted first: it may throw.
     const std::function<void()> work = std::move(waiting_[next_++]);
+    if (left_ == 0) dead_ = true;
+    if (dead_) continue;
+    --left_;
     work();
   }
   if (!idle()) return;
@@ -52,6 +59,13 @@ void EmulatedMemory::release(void* data) {
   if (data == nullptr) return;
   const std::lock_guard lock(mutex_);
   released_.push_back(data);
+  if (queues_ == 0) free_all();
+}
+
+void EmulatedMemory::add_queues(int count) {
+  const std::lock_guard lock(mutex_);
+  queues_ += count;
+  if (queues_ == 0) free_all();
 }
 
 bool EmulatedMemory::has(const void* data) {
@@ -65,6 +79,10 @@ bool EmulatedMemory::has(const void* data) {
 
 void EmulatedMemory::free_released() {
   const std::lock_guard lock(mutex_);
+  free_all();
+}
+
+void EmulatedMemory::free_all() {
   for (void* data : released_) {
     pieces_.erase(static_cast<char*>(data));
     std::free(data);

@@ -2,6 +2,7 @@
 // is far behind, so that whatever is reused or read too early shows.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -19,12 +20,18 @@ using Works = std::vector<std::function<void()>>;
 
 class EmulatedQueue : public emulator::Queue {
  public:
-  explicit EmulatedQueue(emulator::Order of) : Queue{of, &waiting_} {}
+  explicit EmulatedQueue(emulator::Order of);
+  // Drops what waits.
+  ~EmulatedQueue();
 
   // What is put in between is a graph's. False where it was begun already.
   bool begin();
   Works end();
   bool captures() const { return kept == &graph_; }
+
+  // How many works of all queues are run: the device fails at the next, and runs none from then on.
+  static void die_after(uint64_t works) { left_ = works; }
+  static bool is_dead() { return dead_; }
 
   // How many works it has been given.
   uint64_t place() const { return first_ + waiting_.size(); }
@@ -34,6 +41,9 @@ class EmulatedQueue : public emulator::Queue {
   bool idle() const { return next_ == waiting_.size(); }
 
  private:
+  static inline uint64_t left_ = ~uint64_t{0};
+  static inline std::atomic<bool> dead_{false};
+
   Works waiting_, graph_;
   uint64_t first_ = 0;  // the number of the first that waits
   size_t next_ = 0;     // of those that wait: the others have run
@@ -50,15 +60,19 @@ class EmulatedMemory {
  public:
   // Poisoned; null where there is none.
   void* allocate(size_t bytes);
-  // It is freed when a queue has done all its work.
+  // It is freed when a queue has done all its work, or at once where there is none.
   void release(void* data);
+  void add_queues(int count);
   bool has(const void* data);
   void free_released();
 
  private:
+  void free_all();  // of the released, under the lock
+
   std::mutex mutex_;
   std::map<const char*, size_t> pieces_;  // sizes, by where they begin
   std::vector<void*> released_;
+  int queues_ = 0;
 };
 EmulatedMemory& memory();
 

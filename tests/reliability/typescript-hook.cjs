@@ -1,9 +1,14 @@
 'use strict';
 
-// Lets a plain Node process or worker require the TypeScript sources: `node --require this-file program.ts`.
+// Lets a plain Node process or worker require the TypeScript sources, `hebb` being these: `node --require this-file program.ts`.
 const { readFileSync } = require('node:fs');
 const Module = require('node:module');
+const path = require('node:path');
 const { transformSync } = require('@swc/core');
+
+const sources = path.join(__dirname, '../../ts/index.ts');
+const resolve = Module._resolveFilename;
+Module._resolveFilename = (request, ...rest) => (request === 'hebb' ? sources : resolve(request, ...rest));
 
 Module._extensions['.ts'] = (module, filename) => {
   const { code } = transformSync(readFileSync(filename, 'utf8'), {
