@@ -47,7 +47,7 @@ Tensor from_bytes(Environment& environment, DType dtype, const Shape& shape, con
   if (bytes.size > 0) std::memcpy(staged.get(), bytes.data, bytes.size);
   Block* block = tensor.storage()->block();
   block->fresh = false;
-  environment.stream().write(block, block->data, std::move(staged), bytes.size);
+  environment.stream().write(block, dtype, std::move(staged), bytes.size);
   return tensor;
 }
 

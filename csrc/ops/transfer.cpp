@@ -53,7 +53,7 @@ Tensor place(const HostCopy& copy, DType dtype, const Shape& shape, Device devic
   const Tensor y = empty(dtype, shape);
   Block* block = y.storage()->block();
   block->fresh = false;
-  Environment::current().stream().write(block, block->data, copy.bytes, copy.size);
+  Environment::current().stream().write(block, dtype, copy.bytes, copy.size);
   return y;
 }
 

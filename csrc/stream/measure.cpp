@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "stream/operand.h"
+
 namespace hebb::stream {
 
 namespace {
@@ -30,19 +32,6 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
-
-// The elements that a view reaches before and behind its first one.
-struct Reach {
-  int64_t before = 0, behind = 0;
-
-  explicit Reach(const Operand& view) {
-    for (int axis = 0; axis < view.rank && view.size() > 0; ++axis) {
-      const int64_t distance = (view.shape[axis] - 1) * view.strides[axis];
-      (distance < 0 ? before : behind) += distance < 0 ? -distance : distance;
-    }
-  }
-  int64_t elements() const { return before + behind + 1; }
-};
 
 // Values of a pattern that no cache line or vector meets twice in the same place.
 template <class T, class F>

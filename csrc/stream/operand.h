@@ -8,6 +8,19 @@ namespace hebb::stream {
 
 class Stream;
 
+// The elements that a view reaches before and behind its first one.
+struct Reach {
+  int64_t before = 0, behind = 0;
+
+  explicit Reach(const Operand& view) {
+    for (int axis = 0; axis < view.rank && view.size() > 0; ++axis) {
+      const int64_t distance = (view.shape[axis] - 1) * view.strides[axis];
+      (distance < 0 ? before : behind) += distance < 0 ? -distance : distance;
+    }
+  }
+  int64_t elements() const { return before + behind + 1; }
+};
+
 // The view of a tensor that a kernel is given.
 Operand operand_of(const Tensor& x, Role role);
 

@@ -39,6 +39,7 @@ Replay::Replay(const Runtime& runtime, const Program& program, const ArenaLayout
   }
   bound_places_.resize(bound_.size());
   bound_written_.resize(bound_.size());
+  bound_changed_.resize(bound_.size());
   last_.resize(bound_.size());
   for (size_t k = 0; k < bound_.size(); ++k) {
     bound_written_[k] = program.buffers[static_cast<size_t>(bound_[k])].origin == Origin::kOutput;
@@ -71,6 +72,7 @@ void Replay::add(const Runtime& runtime, const PlanCommand& source, const Progra
       if (buffer.origin == Origin::kState) {
         view.block = states[static_cast<size_t>(buffer.index)];
         view.data = static_cast<char*>(view.block->data) + operand.offset;
+        if (view.role != Role::kIn) changed_.push_back(view.block);
       } else if (buffer.origin == Origin::kRandom) {
         view.data = static_cast<char*>(random_) + operand.offset;
       } else if (buffer.origin == Origin::kTemporary) {
@@ -79,6 +81,7 @@ void Replay::add(const Runtime& runtime, const PlanCommand& source, const Progra
         size_t k = 0;
         while (bound_[k] != operand.buffer) ++k;
         bound_places_[k].push_back({at, operand.offset});
+        if (view.role != Role::kIn) bound_changed_[k] = true;
       }
     }
     operands_.push_back(view);
@@ -132,8 +135,10 @@ uint32_t Replay::check_inputs(Stream& stream, int threads, uint64_t ticket) {
     const Command& command = commands_[check.command];
     const Operand& operand = command[command.slot->checked];
     if (operand.block->fault != 0) return operand.block->fault;
-    const uint32_t fault = stream.attempt(*command.slot, check.site != 0 ? check.site : ticket,
-                                          [&] { return stream.runtime().check(command, threads); });
+    const uint32_t fault = stream.attempt(*command.slot, check.site != 0 ? check.site : ticket, [&] {
+      const auto seen = stream.look_on_host(command);
+      return seen ? *seen : stream.runtime().check(command, threads);
+    });
     if (fault != 0) return fault;
   }
   return 0;
@@ -165,20 +170,25 @@ void Replay::run(Stream& stream, const Run& run, int threads, uint64_t ticket) {
   make_packs(stream, run, threads, ticket);
   if (fault == 0) fault = check_inputs(stream, threads, ticket);
   // Also without one: no command writes an output that has no elements.
-  for (size_t k = 0; k < bound_.size(); ++k) {
-    if (bound_written_[k]) run.bindings[k].block->fault = fault;
-  }
+  poison_outputs(run, fault);
   if (fault != 0) return;
+  for (Block* block : changed_) stream.host_copies_.forget(block);
+  for (size_t k = 0; k < bound_.size(); ++k)
+    if (bound_changed_[k]) stream.host_copies_.forget(run.bindings[k].block);
   const auto commands = [&] {
     for (size_t i = packs_.size(); i < commands_.size(); ++i) run_command(stream, run, i, threads, ticket);
   };
-  if (fits_graph(stream.runtime(), run)) {
-    stream.attempt(*commands_[0].slot, ticket, [&] {
-      graphs_.run(stream.runtime(), memory_of(run), commands);
-      return Fault{};
-    });
-  } else {
-    commands();
+  if (!fits_graph(stream.runtime(), run)) return commands();
+  const uint32_t failure = stream.attempt(*commands_[0].slot, ticket, [&] {
+    graphs_.run(stream.runtime(), memory_of(run), commands);
+    return Fault{};
+  });
+  if (failure != 0) poison_outputs(run, failure);
+}
+
+void Replay::poison_outputs(const Run& run, uint32_t fault) {
+  for (size_t k = 0; k < bound_.size(); ++k) {
+    if (bound_written_[k]) run.bindings[k].block->fault = fault;
   }
 }
 

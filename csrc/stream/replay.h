@@ -68,6 +68,7 @@ class Replay {
   void connect();
   void bind(const Run& run);
   void place_draws(Runtime& runtime, const Run& run);
+  void poison_outputs(const Run& run, uint32_t fault);
   bool fits_graph(const Runtime& runtime, const Run& run) const;
   GraphCache::Key memory_of(const Run& run) const;
   void make_packs(Stream& stream, const Run& run, int threads, uint64_t ticket);
@@ -83,6 +84,9 @@ class Replay {
   std::vector<int> bound_;
   std::vector<std::vector<Place>> bound_places_;  // as bound_
   std::vector<bool> bound_written_;
+  // What commands write of that and of states.
+  std::vector<bool> bound_changed_;
+  std::vector<Block*> changed_;
   std::vector<Binding> last_;
   std::vector<Place> arena_places_;
   void* last_arena_ = nullptr;

@@ -10,9 +10,6 @@ namespace hebb::stream {
 
 namespace {
 
-// Tasks that may wait for a device before commands do.
-constexpr size_t kMostLater = 256;
-
 // Commands a stream may run before the next one has its turn.
 constexpr int kTurn = 64;
 
@@ -66,7 +63,7 @@ bool Stream::settle() {
     if (!reached) break;
     if (first.reads && first.fault == 0) first.fault = failure;
     finish_task(first);
-    later_.pop_front();
+    later_.erase(later_.begin());
     tell_counters();
     any = true;
   }
@@ -93,7 +90,7 @@ void Stream::run(Entry& entry, uint64_t ticket) {
 }
 
 void Stream::run_task(Entry& entry, uint64_t ticket) {
-  const Copy copy = std::exchange(entry.copy, {});
+  Copy copy = std::exchange(entry.copy, {});
   Later later;
   later.task = std::exchange(entry.task, nullptr);
   later.reads = entry.task_block != nullptr;
@@ -113,12 +110,42 @@ void Stream::run_task(Entry& entry, uint64_t ticket) {
     reached = runtime().reached(later.point);
     return Fault{};
   });
-  if (copy.written != nullptr) copy.written->fault = failure;
+  if (copy.written != nullptr) note_written(copy, failure);
   if (!later.task) return;
   if (later.reads && later.fault == 0) later.fault = failure;
   // Tasks are called in order.
   if (reached && later_.empty()) return finish_task(later);
   later_.push_back(std::move(later));
+}
+
+void Stream::note_written(Copy& copy, uint32_t failure) {
+  copy.written->fault = failure;
+  if (copy.keeps && failure == 0 && device() != Device::kCpu) {
+    host_copies_.keep(copy.written, std::move(copy.source), copy.bytes);
+  } else {
+    host_copies_.forget(copy.written);
+  }
+}
+
+std::optional<Fault> Stream::look_on_host(const Command& command) {
+  const int checked = command.slot->checked;
+  if (command.slot->check == nullptr || checked >= command.own_operands()) return std::nullopt;
+  void* data = host_copies_.find(command[checked]);
+  if (data == nullptr) return std::nullopt;
+  std::vector<Operand> operands(command.operands, command.operands + command.operand_count);
+  operands[static_cast<size_t>(checked)].data = data;
+  Command there = command;
+  there.operands = operands.data();
+  Context context(Threads{});
+  command.slot->check(there, context);
+  return context.fault();
+}
+
+Fault Stream::run_guarded(const Command& command, int count) {
+  const std::optional<Fault> seen = command.slot->traits.guard ? look_on_host(command) : std::nullopt;
+  if (!seen) return runtime().run(command, count);
+  if (!seen->set) runtime().run_unguarded(command, count);
+  return *seen;
 }
 
 void Stream::run_kernel(const Command& command, int count, uint64_t ticket) {
@@ -129,10 +156,12 @@ void Stream::run_kernel(const Command& command, int count, uint64_t ticket) {
   }
   // What must not take a poisoned value keeps its own.
   if (fault != 0 && command.slot->traits.writes_state) return;
-  if (fault == 0) fault = attempt(*command.slot, ticket, [&] { return runtime().run(command, count); });
+  if (fault == 0) fault = attempt(*command.slot, ticket, [&] { return run_guarded(command, count); });
   for (int i = 0; i < command.operand_count; ++i) {
     const Operand& operand = command[i];
-    if (operand.role != Role::kIn) operand.block->fault = fault;
+    if (operand.role == Role::kIn) continue;
+    operand.block->fault = fault;
+    host_copies_.forget(operand.block);
   }
 }
 

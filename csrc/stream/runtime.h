@@ -31,6 +31,8 @@ class Runtime {
   // Runs a kernel, or queues it behind all that was run or copied before; says what a guard saw. These may
   // throw std::bad_alloc, and Error(kDevice) where the device has failed.
   virtual Fault run(const Command& command, int threads) = 0;
+  // Where it is known that its guard would see nothing.
+  virtual void run_unguarded(const Command& command, int threads) { run(command, threads); }
   // The same for the kernel that looks at a guard's data alone; nothing where the slot has none.
   virtual bool has_check(const Slot& slot) const = 0;
   virtual Fault check(const Command& command, int threads) = 0;

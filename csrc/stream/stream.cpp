@@ -55,6 +55,7 @@ Stream::Stream(Executor& executor, Allocator& allocator, const Slot& copy, uint6
       submitted_(first),
       completed_(first),
       settled_(first) {
+  if (device() != Device::kCpu) later_.reserve(kMostLater);
   faults_.push_back(std::make_unique<Error>(ErrorKind::kMemory, "hebb", "the process is out of memory"));
   executor_.attach(this);
 }
@@ -159,7 +160,7 @@ void Stream::clear_poison(const Operand* operands, int count) {
   for (int i = 0; i < count && recorder_ == nullptr; ++i) {
     Block* block = operands[i].block;
     if (operands[i].role == Role::kIn || !block->fresh) continue;
-    write(block, nullptr, nullptr, 0);
+    write(block, DType::kU8, nullptr, 0);
     block->fresh = false;
   }
 }
@@ -196,12 +197,13 @@ void Stream::then(Task task, const Block* block) {
   publish();
 }
 
-void Stream::write(Block* block, void* to, std::shared_ptr<char[]> from, size_t bytes) {
+void Stream::write(Block* block, DType dtype, std::shared_ptr<char[]> from, size_t bytes) {
   Entry& entry = reserve();
   entry.command.slot = nullptr;
   entry.task_block = nullptr;
   const char* source = from.get();
-  entry.copy = {to, source, bytes, std::move(from), block};
+  entry.copy = {block->data,     source, bytes,
+                std::move(from), block,  dtype == DType::kI32 || dtype == DType::kI64};
   publish();
 }
 
@@ -210,7 +212,7 @@ void Stream::read(const Block* block, const void* from, void* to, size_t bytes, 
   entry.command.slot = nullptr;
   entry.task = std::move(done);
   entry.task_block = block;
-  entry.copy = {to, from, bytes, nullptr, nullptr};
+  entry.copy = {to, from, bytes};
   publish();
 }
 

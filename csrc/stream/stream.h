@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -16,6 +15,7 @@
 #include "core/storage.h"
 #include "stream/command.h"
 #include "stream/executor.h"
+#include "stream/host_copies.h"
 #include "stream/packs.h"
 #include "stream/replay.h"
 
@@ -47,6 +47,9 @@ class Arena {
   Block* block_ = nullptr;
   int64_t bytes_ = 0;
 };
+
+// Tasks that may wait for a device before commands do.
+inline constexpr size_t kMostLater = 256;
 
 // Commands that may wait; a full queue blocks the submitting thread until half of it has run.
 inline constexpr uint64_t kQueueLength = 1024;
@@ -88,8 +91,9 @@ class Stream {
   // Runs on the executor after everything submitted so far has been done; a stream that ends drops it unrun.
   void then(Task task, const Block* block);
 
-  // Fills `to`, which lies in `block`, with `bytes` of the host's memory, which is kept until then.
-  void write(Block* block, void* to, std::shared_ptr<char[]> from, size_t bytes);
+  // Fills `block` with `bytes` of the host's memory, of this dtype, which is kept until then; of integers,
+  // which guards look at, a while longer.
+  void write(Block* block, DType dtype, std::shared_ptr<char[]> from, size_t bytes);
   // Copies from `block`, unless it is poisoned, to the host's memory, which must be there until `done` is
   // called.
   void read(const Block* block, const void* from, void* to, size_t bytes, Task done);
@@ -129,6 +133,7 @@ class Stream {
     size_t bytes = 0;
     std::shared_ptr<char[]> source;  // of a write
     Block* written = nullptr;
+    bool keeps = false;
   };
 
   struct Entry {
@@ -169,6 +174,10 @@ class Stream {
   bool settle();
   void finish_task(Later& later);
   void tell_counters();
+  void note_written(Copy& copy, uint32_t failure);
+  // What a guard sees in what the host has of its operand; nothing where it does not have it.
+  std::optional<Fault> look_on_host(const Command& command);
+  Fault run_guarded(const Command& command, int count);
   void run(Entry& entry, uint64_t ticket);
   void run_task(Entry& entry, uint64_t ticket);
   void run_kernel(const Command& command, int threads, uint64_t ticket);
@@ -193,7 +202,8 @@ class Stream {
   alignas(64) std::atomic<uint64_t> completed_{0};
   // As completed_, but for what waits behind a task that waits for the device.
   std::atomic<uint64_t> settled_{0};
-  std::deque<Later> later_;
+  std::vector<Later> later_;  // of a device that queues; never grows
+  HostCopies host_copies_;
   std::atomic<bool> cancelled_{false};
   std::mutex wait_mutex_;
   std::condition_variable wait_signal_;

@@ -278,7 +278,7 @@ test('the npm scripts of the pages exist', () => {
   const { scripts } = JSON.parse(readText('package.json')) as { scripts: Record<string, string> };
   const named = pages.flatMap(page => words(readText(page), /npm\s+(?:run\s+)?([a-z:]+)/g));
   expect(named).toEqual(expect.arrayContaining(['start', 'test', 'gen']));
-  const builtIn = ['ci', 'install'];
+  const builtIn = ['ci', 'install', 'pack'];
   expect(named.filter(name => scripts[name] === undefined && !builtIn.includes(name))).toEqual([]);
 });
 

@@ -130,6 +130,10 @@ stream::Fault CudaRuntime::run(const stream::Command& command, int) {
   return launch(command, command.slot->cuda, command.slot->traits.guard);
 }
 
+void CudaRuntime::run_unguarded(const stream::Command& command, int) {
+  launch(command, command.slot->cuda, false);
+}
+
 stream::Fault CudaRuntime::check(const stream::Command& command, int) {
   return launch(command, command.slot->cuda_check, true);
 }

@@ -1,6 +1,6 @@
 // CudaRuntime: runs commands on a GPU by the kernels of libhebb_cuda. Kernels and copies are queued, in one
-// queue, and nothing waits for them but a guard, since what follows depends on what it saw, and large copies
-// to the host.
+// queue, and nothing waits for them but a guard of values that the host does not have, since what follows
+// depends on what it saw, and large copies to the host.
 #pragma once
 
 #include <string>
@@ -31,6 +31,7 @@ class CudaRuntime : public stream::Runtime {
   bool has_check(const stream::Slot& slot) const override { return slot.cuda_check != nullptr; }
   void start() override;
   stream::Fault run(const stream::Command& command, int threads) override;
+  void run_unguarded(const stream::Command& command, int threads) override;
   stream::Fault check(const stream::Command& command, int threads) override;
   void copy(void* to, const void* from, size_t bytes) override;
   void upload(void* to, const void* from, size_t bytes) override;
