@@ -162,6 +162,12 @@ class TestProgram {
     std::memcpy(command.params, source.params.data(), stream::kParamBytes);
     if (run_tiles != nullptr && command.tiles != nullptr && command.tile_operands == 0)
       return run_tiles(command);
+#if defined(__x86_64__)
+    if (on_emulator() && command.tiles == nullptr) {
+      CHECK(!run_on_cuda(command).set);
+      return;
+    }
+#endif
     ThreadScratch scratch(threads);
     stream::Context context({&scratch, threads, &run_tasks, &scratch_of});
     source.slot->cpu(command, context);

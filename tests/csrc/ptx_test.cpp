@@ -63,6 +63,48 @@ TEST(ptx_formulas_are_those_of_the_cpu) {
   assemble_ptx_texts();
 }
 
+#if defined(__x86_64__)
+// All commands of a program, one by one on the emulator and as one kernel in PTX.
+void compare_with_eager(TestProgram& made, const std::string& what) {
+  constexpr auto kOrder = emulator::Order::kForward;
+  cuda_order() = &kOrder;
+  const auto want = made.run(1);
+  cuda_order() = nullptr;
+  fuse_all(made);
+  made.run_tiles = &run_as_ptx;
+  const auto got = made.run(1);
+  size_t at = 0;
+  for (size_t i = 0; i < made.dtypes.size(); ++i) {
+    if (made.program.is_temporary(static_cast<int>(i))) continue;
+    const auto item = static_cast<size_t>(item_size(made.dtypes[i]));
+    for (size_t byte = 0; byte < want[at].size(); byte += item) {
+      if (distance(got[at].data() + byte, want[at].data() + byte, made.dtypes[i]) == 0) continue;
+      throw Failure(__FILE__, __LINE__, what + ": element " + std::to_string(byte / item) + " differs");
+    }
+    ++at;
+  }
+}
+
+TEST(ptx_has_the_bits_of_eager_cuda_kernels) {
+  kernels::ptx::fill();
+  kernels::cuda::fill();
+  for (const Formula& formula : kFormulas) {
+    for (const DType compute : kComputes) {
+      if (!is_float(compute) && !formula.numbers) continue;
+      TestProgram made;
+      std::vector<PlanOperand> inputs;
+      for (int k = 0; k < formula.operands; ++k) {
+        inputs.push_back(made.argument({3001}, compute));
+        hold_values(made, inputs.back(), static_cast<unsigned>(k) + 3);
+      }
+      const DType out = formula.slot->traits.predicate ? DType::kBool : compute;
+      made.map(*formula.slot, made.output({3001}, out), inputs, compute, 1.5);
+      compare_with_eager(made, std::string(formula.slot->name) + " of " + dtype_name(compute));
+    }
+  }
+}
+#endif
+
 // Every border of one operand with every one of the other.
 TEST(ptx_powers_at_all_borders) {
   if (!fill_all()) return;
@@ -83,6 +125,11 @@ TEST(ptx_powers_at_all_borders) {
     made.hold(a, x);
     made.hold(b, y);
     made.map(kernels::pow, made.output(shape, compute), {a, b}, compute);
+#if defined(__x86_64__)
+    kernels::cuda::fill();
+    TestProgram again = made;
+    compare_with_eager(again, "pow");
+#endif
     fuse_all(made);
     ptx_distance(made, "pow", 2);
   }

@@ -37,7 +37,7 @@ const T& one_of(const T (&list)[n], std::mt19937& random) {
 
 class RandomProgram {
  public:
-  // Without `libm`, functions of f64 are left out: devices differ in their last digits.
+  // Without `libm`, functions of f64 are left out: CUDA kernels and PTX have others, with other last digits.
   RandomProgram(unsigned seed, bool hazards, bool libm = true)
       : random_(seed), hazards_(hazards), libm_(libm) {
     shape_ = one_of(kShapes, random_);

@@ -1,5 +1,5 @@
-// The vocabulary of functors.h for single numbers, and the formulas in it. Functions of f32 are those of the
-// CPU; of f64, libm's on the emulator and CUDA's own on a device, which differ in the last bits.
+// The vocabulary of functors.h for single numbers, and the formulas in it: the same bits on a device, on the
+// emulator and in fused commands. Functions of f32 are those of the CPU too, but for pow and far sin and cos.
 #pragma once
 
 #include <cmath>
@@ -27,6 +27,11 @@ struct Wrapping {
   HEBB_INLINE friend Wrapping operator-(Wrapping a, Wrapping b) { return of(a.bits() - b.bits()); }
   HEBB_INLINE friend Wrapping operator*(Wrapping a, Wrapping b) { return of(a.bits() * b.bits()); }
   HEBB_INLINE friend Wrapping operator-(Wrapping a) { return of(Unsigned{0} - a.bits()); }
+  HEBB_INLINE friend Wrapping operator&(Wrapping a, Wrapping b) { return of(a.bits() & b.bits()); }
+  HEBB_INLINE friend Wrapping operator|(Wrapping a, Wrapping b) { return of(a.bits() | b.bits()); }
+  HEBB_INLINE friend Wrapping operator<<(Wrapping a, int count) { return of(a.bits() << count); }
+  // Keeps the sign.
+  HEBB_INLINE friend Wrapping operator>>(Wrapping a, int count) { return Wrapping(a.value >> count); }
   HEBB_INLINE friend bool operator<(Wrapping a, Wrapping b) { return a.value < b.value; }
   HEBB_INLINE friend bool operator<=(Wrapping a, Wrapping b) { return a.value <= b.value; }
   HEBB_INLINE friend bool operator>(Wrapping a, Wrapping b) { return a.value > b.value; }
@@ -71,8 +76,46 @@ HEBB_INLINE int32_t trunc_int(float x) { return static_cast<int32_t>(x); }
 HEBB_INLINE int32_t round_int(float x) { return static_cast<int32_t>(::rintf(x)); }
 HEBB_INLINE float to_float(int32_t x) { return static_cast<float>(x); }
 
+HEBB_INLINE double fast_max(double a, double b) { return a > b ? a : b; }
+HEBB_INLINE double fast_min(double a, double b) { return a < b ? a : b; }
+HEBB_INLINE double abs(double x) { return ::fabs(x); }
+HEBB_INLINE double floor(double x) { return ::floor(x); }
+HEBB_INLINE double ceil(double x) { return ::ceil(x); }
+HEBB_INLINE double round(double x) { return ::rint(x); }
+HEBB_INLINE double sqrt(double x) { return ::sqrt(x); }
+HEBB_INLINE double fma(double a, double b, double c) { return ::fma(a, b, c); }
+HEBB_INLINE double fnma(double a, double b, double c) { return ::fma(-a, b, c); }
+HEBB_INLINE Int64 to_bits(double x) { return Int64::of(__builtin_bit_cast(uint64_t, x)); }
+template <class T>
+HEBB_INLINE T from_bits(Int64 bits) {
+  return __builtin_bit_cast(T, bits.bits());
+}
+HEBB_INLINE int32_t round_int(double x) { return static_cast<int32_t>(::rint(x)); }
+HEBB_INLINE double to_double(Int64 x) { return static_cast<double>(x.value); }
+HEBB_INLINE double to_double_unsigned(Int64 x) { return static_cast<double>(x.bits()); }
+HEBB_INLINE Int64 widened(int32_t x) { return Int64(x); }
+HEBB_INLINE int32_t narrowed(Int64 x) { return static_cast<int32_t>(x.value); }
+HEBB_INLINE double widened(float x) { return x; }
+HEBB_INLINE float narrowed(double x) { return static_cast<float>(x); }
+// Of words without a sign; by 0 to 64.
+HEBB_INLINE Int64 shift_left(Int64 x, int by) { return by > 63 ? Int64(0) : x << by; }
+HEBB_INLINE Int64 shift_right(Int64 x, int by) { return by > 63 ? Int64(0) : Int64::of(x.bits() >> by); }
+HEBB_INLINE Int64 multiply_high(Int64 a, Int64 b) {
+  return Int64::of(static_cast<uint64_t>(static_cast<unsigned __int128>(a.bits()) * b.bits() >> 64));
+}
+HEBB_INLINE bool less_unsigned(Int64 a, Int64 b) { return a.bits() < b.bits(); }
+
+// far() where `common` does not hold.
+template <class T, class Far>
+HEBB_INLINE T unless(bool common, T near, Far&& far) {
+  return common ? near : far();
+}
+
 using Real = float;
 using Whole = int32_t;
+using Double = double;
+using Long = Int64;
+using Predicate = bool;
 
 }  // namespace
 }  // namespace hebb::kernels::cuda
@@ -82,34 +125,17 @@ using Whole = int32_t;
 #pragma nv_diag_suppress 1675
 #endif
 #include "kernels/elementary.h"
+// Behind it.
+#include "kernels/elementary64.h"
+// Behind that.
+#include "kernels/power64.h"
+#include "kernels/trigonometry64.h"
 #if defined(__CUDACC__)
 #pragma nv_diag_default 1675
 #endif
 
 namespace hebb::kernels::cuda {
 namespace {
-
-HEBB_INLINE float sin(float x) { return ::fabsf(x) <= kTrigLimit ? near_sin(x) : ::sinf(x); }
-HEBB_INLINE float cos(float x) { return ::fabsf(x) <= kTrigLimit ? near_cos(x) : ::cosf(x); }
-HEBB_INLINE float pow(float x, float y) { return static_cast<float>(::pow(double{x}, double{y})); }
-
-#define HEBB_FUNCTION(name) \
-  HEBB_INLINE double name(double x) { return ::name(x); }
-HEBB_FUNCTION(floor)
-HEBB_FUNCTION(ceil)
-HEBB_FUNCTION(sqrt)
-HEBB_FUNCTION(exp)
-HEBB_FUNCTION(expm1)
-HEBB_FUNCTION(log)
-HEBB_FUNCTION(log1p)
-HEBB_FUNCTION(sin)
-HEBB_FUNCTION(cos)
-HEBB_FUNCTION(tanh)
-HEBB_FUNCTION(erf)
-#undef HEBB_FUNCTION
-HEBB_INLINE double abs(double x) { return ::fabs(x); }
-HEBB_INLINE double round(double x) { return ::rint(x); }
-HEBB_INLINE double pow(double x, double y) { return ::pow(x, y); }
 
 HEBB_INLINE Int32 abs(Int32 x) { return max(x, -x); }
 HEBB_INLINE Int64 abs(Int64 x) { return max(x, -x); }
@@ -125,15 +151,6 @@ HEBB_INLINE Wrapping<I, U> pow(Wrapping<I, U> x, Wrapping<I, U> y) {
     factor = factor * factor;
   }
   return power;
-}
-
-template <class T>
-HEBB_INLINE T sigmoid(T x) {
-  return T(1) / (T(1) + exp(-x));
-}
-
-HEBB_INLINE NormalParts<double> normal_parts(double x) {
-  return {0.5 * ::erfc(x * -0.7071067811865476), ::exp(-0.5 * x * x)};
 }
 
 }  // namespace

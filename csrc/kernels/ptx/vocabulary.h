@@ -3,7 +3,7 @@
 
 #define HEBB_ISA ptx
 
-#include "kernels/ptx/number.h"
+#include "kernels/ptx/double.h"
 
 namespace hebb::kernels::ptx {
 namespace {
@@ -20,7 +20,11 @@ inline Real copysign(const Real& a, const Real& b) {
 }  // namespace hebb::kernels::ptx
 
 #include "kernels/elementary.h"
-#include "kernels/ptx/functions.h"
+// Behind it.
+#include "kernels/elementary64.h"
+// Behind that.
+#include "kernels/power64.h"
+#include "kernels/trigonometry64.h"
 
 #define HEBB_VOCABULARY
 #include "kernels/functors.h"

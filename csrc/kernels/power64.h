@@ -1,32 +1,27 @@
-// Powers, and what else kernels/cpu takes from libm.
+// pow: included as elementary64.h, behind it.
 #pragma once
 
-#include "kernels/ptx/double_functions.h"
-#include "kernels/ptx/trigonometry.h"
+#include "core/inline.h"
 
-namespace hebb::kernels::ptx {
+namespace hebb::kernels::HEBB_ISA {
 namespace {
-
-inline NormalParts<Double> normal_parts(const Double& x) {
-  return {Double(0.5) * erfc(x * Double(-0.7071067811865476)), exp(Double(-0.5) * x * x)};
-}
 
 // A number as the sum of two, the second a rounding error of the first.
 struct Pair {
   Double high, low;
 };
 // Where a is 0 or not smaller than b.
-inline Pair sum(const Double& a, const Double& b) {
+HEBB_INLINE Pair sum(Double a, Double b) {
   const Double high = a + b;
   return {high, b - (high - a)};
 }
-inline Pair product(const Double& a, const Double& b) {
+HEBB_INLINE Pair product(Double a, Double b) {
   const Double high = a * b;
   return {high, fma(a, b, -high)};
 }
 
 // The logarithm of a positive number with ten more digits than an f64 has.
-inline Pair long_log(const Double& x) {
+HEBB_INLINE Pair long_log(Double x) {
   const auto [e, f] = log_parts(x);
   const Double two(2), below = two + f;
   // s = f / (2 + f) and what its rounding lost, then the cube, whose factor is 2/3.
@@ -45,15 +40,15 @@ inline Pair long_log(const Double& x) {
   return sum(more.high, tail);
 }
 
-inline Double pow(const Double& x, const Double& y) {
+HEBB_INLINE Double pow(Double x, Double y) {
   const Double size = abs(x), one(1), zero(0), infinity(__builtin_inf());
-  const Pair log = long_log(size);
-  const Pair exponent = product(y, log.high);
+  const Pair of_size = long_log(size);
+  const Pair exponent = product(y, of_size.high);
   // The low part changes e^high by less than a thousandth.
-  const Double low = fma(y, log.low, exponent.low);
+  const Double low = fma(y, of_size.low, exponent.low);
   const Double high = exp(exponent.high);
   const Predicate plain = (size > zero) & (size < infinity) & (abs(exponent.high) < Double(750));
-  const Double borders = exp(y * ptx::log(size));
+  const Double borders = exp(y * log(size));
   Double power = select(plain, fma(high, low, high), borders);
   const Double half = y * Double(0.5);
   const Predicate whole = floor(y) == y, odd = whole & (floor(half) != half);
@@ -62,26 +57,10 @@ inline Double pow(const Double& x, const Double& y) {
   power = select((size == one) & (abs(y) == infinity), one, power);
   return select((x == one) | (y == zero), one, power);
 }
-inline Real pow(const Real& x, const Real& y) {
-  const Double power = pow(made<double>("cvt.f64.f32", x), made<double>("cvt.f64.f32", y));
-  return made<float>("cvt.rn.f32.f64", power);
-}
-
-// By squaring; wraps. A negative exponent truncates: 0, except for bases 1 and -1 (and 0, where it is 0 too).
-template <class T>
-requires std::is_integral_v<T> Number<T> pow(const Number<T>& base, const Number<T>& exponent) {
-  constexpr int kBits = static_cast<int>(8 * sizeof(T)) - 1;
-  const Number<T> zero(0), one(1);
-  Number<T> power = one, factor = base;
-  for (int bit = 0; bit < kBits; ++bit) {
-    const Predicate set = (exponent & Number<T>(T{1} << bit)) != zero;
-    power = select(set, power * factor, power);
-    factor = factor * factor;
-  }
-  const Number<T> of_minus_one = select((exponent & one) == zero, one, Number<T>(-1));
-  const Number<T> inverse = select(base == one, one, select(base == Number<T>(-1), of_minus_one, zero));
-  return select(exponent < zero, inverse, power);
+HEBB_INLINE Real pow(Real x, Real y) {
+  const Double power = pow(widened(x), widened(y));
+  return narrowed(power);
 }
 
 }  // namespace
-}  // namespace hebb::kernels::ptx
+}  // namespace hebb::kernels::HEBB_ISA
