@@ -75,23 +75,36 @@ def _run_guard(device: Device, case: Case, call: Call) -> list[str]:
     return [] if fault == call.fault else [f"check reports {fault}, not {call.fault}"]
 
 
+class Runs:
+    """What several runs of the same gave: their problems, how far off they were, and whether their bits agree."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._worst, self._count, self._first = 0.0, 0, b""
+
+    def add(self, problems: list[str], apart: float, output: bytes, what: str = "") -> None:
+        self.problems += [problem for problem in problems if problem not in self.problems]
+        self._worst = max(self._worst, apart)
+        self._count += 1
+        if self._count == 1:
+            self._first = output
+        elif output != self._first:
+            self.problems.append(f"run {self._count}{what} gives other bits than run 1")
+
+    def result(self, name: str) -> dict[str, Any]:
+        digest = hashlib.sha256(self._first).hexdigest()[:16]
+        ok, shown = not self.problems, self.problems[:4]
+        return {"case": name, "ok": ok, "problems": shown, "worst": self._worst, "digest": digest}
+
+
 def run_case(device: Device, case: Case, seed: int, exact: bool = False) -> dict[str, Any]:
     """One case; `exact` memory has no guard bytes, so that a sanitizer sees where it ends."""
-    call = case.call(seed)
-    problems: list[str] = []
-    worst, first = 0.0, b""
-    for i, poison in enumerate(POISONS[:1] if exact else POISONS):
-        found, apart, output = _run_once(device, case.slot, call, poison, exact)
-        problems += [problem for problem in found if problem not in problems]
-        worst = max(worst, apart)
-        if i == 0:
-            first = output
-        elif output != first:
-            problems.append(f"run {i + 1} gives other bits than run 1")
+    call, runs = case.call(seed), Runs()
+    for poison in POISONS[:1] if exact else POISONS:
+        runs.add(*_run_once(device, case.slot, call, poison, exact))
     if not exact:
-        problems += _run_guard(device, case, call)
-    digest = hashlib.sha256(first).hexdigest()[:16]
-    return {"case": case.name, "ok": not problems, "problems": problems[:4], "worst": worst, "digest": digest}
+        runs.problems += _run_guard(device, case, call)
+    return runs.result(case.name)
 
 
 def dtype_of(call: Call) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 from ctypes import byref, c_void_p
 from typing import Any
 
 import numpy as np
 
-from .check import POISONS
+from .check import POISONS, Runs
 from .device import Device
 from .elements import FLOATS, STORED, decode
 from .memory import GUARD, PAD
@@ -144,23 +143,9 @@ def _run_once(
 
 def run_command(device: Device, loader: Loader, command: Command) -> dict[str, Any]:
     """One command, on each of its grids and the first again."""
-    kernel = loader.kernel(command)
-    problems: list[str] = []
-    worst, first = 0.0, b""
+    kernel, runs = loader.kernel(command), Runs()
     for i, poison in enumerate(POISONS):
         grid = command.grids[i % len(command.grids)]
-        found, apart, output = _run_once(device, kernel, command, grid, poison)
-        problems += [problem for problem in found if problem not in problems]
-        worst = max(worst, apart)
-        if i == 0:
-            first = output
-        elif output != first:
-            problems.append(f"run {i + 1}, of {grid[0]} x {grid[1]} threads, gives other bits than run 1")
-    return {
-        "case": command.name,
-        "group": command.outputs[0].dtype,
-        "ok": not problems,
-        "problems": problems[:4],
-        "worst": worst,
-        "digest": hashlib.sha256(first).hexdigest()[:16],
-    }
+        what = f", of {grid[0]} x {grid[1]} threads,"
+        runs.add(*_run_once(device, kernel, command, grid, poison), what)
+    return {**runs.result(command.name), "group": command.outputs[0].dtype}
