@@ -58,16 +58,7 @@ async function runCppTests() {
     ASAN_OPTIONS: 'detect_leaks=1:detect_stack_use_after_return=1',
     UBSAN_OPTIONS: 'print_stacktrace=1',
   };
-  const program = path.join(root, testTree, 'hebb_tests');
-  const parts = ['1/2', '2/2'].map(part => run(program, ['--part', part], { env }));
-  const results = (await Promise.all(parts)).map(counted);
-  const total = key => results.reduce((sum, result) => sum + (result[key] ?? 0), 0);
-  return {
-    code: Math.max(...results.map(({ code }) => code)),
-    output: results.map(({ output }) => output).join(''),
-    passed: total('passed'),
-    failed: total('failed'),
-  };
+  return counted(await run(path.join(root, testTree, 'hebb_tests'), [], { env }));
 }
 
 /** The tests of the CUDA kernels once more, with every access of theirs checked; in a program without other sanitizers. */

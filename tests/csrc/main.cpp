@@ -1,7 +1,6 @@
 // Runs every TEST whose name contains the first argument (all without one) and prints `N passed, N failed`,
-// and before it the tests that took long. `--part K/N` runs every Nth of all, from the Kth on: parts may run
-// side by side. `--record FILE [filter]` keeps what the tests of PTX run instead of comparing it:
-// ptx_record.h.
+// and before it the tests that took long. `--record FILE [filter]` keeps what the tests of PTX run instead of
+// comparing it: ptx_record.h.
 #include <chrono>
 #include <cstring>
 
@@ -13,14 +12,10 @@
 namespace hebb::testing {
 namespace {
 
-struct Part {
-  int first = 1, of = 1;
-};
-
-bool run_tests(const char* filter, Part part = {}) {
-  int passed = 0, failed = 0, index = 0;
+bool run_tests(const char* filter) {
+  int passed = 0, failed = 0;
   for (const auto& test : tests()) {
-    if (++index % part.of != part.first % part.of || !std::strstr(test.name, filter)) continue;
+    if (!std::strstr(test.name, filter)) continue;
     const auto began = std::chrono::steady_clock::now();
     try {
       test.body();
@@ -41,14 +36,6 @@ bool run_tests(const char* filter, Part part = {}) {
   std::printf("%d passed, %d failed\n", passed, failed);
   if (passed + failed == 0) std::printf("no test name contains \"%s\"\n", filter);
   return failed == 0 && passed > 0;
-}
-
-bool run_part(const char* text) {
-  Part part;
-  if (std::sscanf(text, "%d/%d", &part.first, &part.of) == 2 && part.first >= 1 && part.first <= part.of)
-    return run_tests("", part);
-  std::printf("--part takes K/N with K in 1..N, got %s\n", text);
-  return false;
 }
 
 #if !defined(HEBB_RACES)
@@ -73,6 +60,5 @@ int main(int argc, char** argv) {
   if (argc > 2 && std::strcmp(argv[1], "--record") == 0)
     return hebb::testing::record(argv[2], argc > 3 ? argv[3] : "ptx_");
 #endif
-  if (argc > 2 && std::strcmp(argv[1], "--part") == 0) return hebb::testing::run_part(argv[2]) ? 0 : 1;
   return hebb::testing::run_tests(argc > 1 ? argv[1] : "") ? 0 : 1;
 }
