@@ -172,18 +172,24 @@ void Replay::run(Stream& stream, const Run& run, int threads, uint64_t ticket) {
   // Also without one: no command writes an output that has no elements.
   poison_outputs(run, fault);
   if (fault != 0) return;
-  for (Block* block : changed_) stream.host_copies_.forget(block);
-  for (size_t k = 0; k < bound_.size(); ++k)
-    if (bound_changed_[k]) stream.host_copies_.forget(run.bindings[k].block);
   const auto commands = [&] {
     for (size_t i = packs_.size(); i < commands_.size(); ++i) run_command(stream, run, i, threads, ticket);
   };
   if (!fits_graph(stream.runtime(), run)) return commands();
+  forget_copies(stream, run);
   const uint32_t failure = stream.attempt(*commands_[0].slot, ticket, [&] {
     graphs_.run(stream.runtime(), memory_of(run), commands);
     return Fault{};
   });
   if (failure != 0) poison_outputs(run, failure);
+}
+
+// Commands tell of what they write when they are run; those of a graph that is launched again do not.
+void Replay::forget_copies(Stream& stream, const Run& run) const {
+  for (Block* block : changed_) stream.host_copies_.forget(block);
+  for (size_t k = 0; k < bound_.size(); ++k) {
+    if (bound_changed_[k]) stream.host_copies_.forget(run.bindings[k].block);
+  }
 }
 
 void Replay::poison_outputs(const Run& run, uint32_t fault) {

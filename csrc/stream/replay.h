@@ -68,6 +68,7 @@ class Replay {
   void connect();
   void bind(const Run& run);
   void place_draws(Runtime& runtime, const Run& run);
+  void forget_copies(Stream& stream, const Run& run) const;
   void poison_outputs(const Run& run, uint32_t fault);
   bool fits_graph(const Runtime& runtime, const Run& run) const;
   GraphCache::Key memory_of(const Run& run) const;
